@@ -1,0 +1,208 @@
+//! A case is data: redrawn whenever its state is needed, so that a state need not be cloned.
+use std::fmt::Debug;
+use std::ops::{Range, RangeInclusive};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::failure::Failure;
+use crate::panics::raise;
+use crate::random;
+
+/// What determines a state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Case {
+    /// Seed of the test.
+    pub(crate) seed: u64,
+    /// Number of the case within the test.
+    pub(crate) index: u64,
+    /// Dimensions that are not as drawn, by name.
+    pub(crate) dims: Vec<(String, usize)>,
+    /// Training steps; 0 for a random initialisation.
+    pub(crate) steps: usize,
+    /// How often each draw is simplified, in the order of the draws.
+    pub(crate) simplified: Vec<u32>,
+}
+
+impl Case {
+    pub(crate) fn new(seed: u64, index: u64) -> Case {
+        Case { seed, index, dims: Vec::new(), steps: 0, simplified: Vec::new() }
+    }
+
+    /// Seed of everything drawn in this case.
+    pub(crate) fn own_seed(&self) -> u64 {
+        random::hash(self.seed, self.index)
+    }
+}
+
+/// A dimension that was drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dim {
+    pub(crate) name: String,
+    pub(crate) value: usize,
+    pub(crate) low: usize,
+}
+
+/// Hands out the draws of one case.
+#[derive(Debug)]
+pub struct Draw {
+    case: Case,
+    pub(crate) dims: Vec<Dim>,
+    pub(crate) names: Vec<String>,
+    /// Draws whose last simplification did nothing.
+    pub(crate) exhausted: Vec<bool>,
+    /// Each draw's name and value in a few words, where they are asked for.
+    pub(crate) described: Vec<(String, String)>,
+    describes: bool,
+}
+
+/// Text that stops at a limit: a user's `Debug` may print megabytes.
+struct Short {
+    text: String,
+    limit: usize,
+}
+
+impl std::fmt::Write for Short {
+    fn write_str(&mut self, s: &str) -> std::fmt::Result {
+        for c in s.chars() {
+            if self.text.len() >= self.limit {
+                self.text.push_str(" ..");
+                return Err(std::fmt::Error);
+            }
+            // Arrays print over several lines.
+            if !(c.is_whitespace() && self.text.ends_with(' ')) {
+                self.text.push(if c.is_whitespace() { ' ' } else { c });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `value`, shown in at most `limit` characters on one line.
+pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
+    use std::fmt::Write as _;
+    let mut short = Short { text: String::new(), limit };
+    let _ = write!(short, "{value:?}");
+    // What ndarray adds about memory is of no use here.
+    match short.text.find(", shape=[") {
+        Some(end) => short.text[..end].to_owned(),
+        None => short.text,
+    }
+}
+
+/// The sizes that a dimension may take.
+pub trait DimRange {
+    /// Smallest and largest.
+    fn bounds(self) -> (usize, usize);
+}
+
+impl DimRange for usize {
+    fn bounds(self) -> (usize, usize) {
+        (self, self)
+    }
+}
+
+impl DimRange for Range<usize> {
+    fn bounds(self) -> (usize, usize) {
+        (self.start, self.end.saturating_sub(1))
+    }
+}
+
+impl DimRange for RangeInclusive<usize> {
+    fn bounds(self) -> (usize, usize) {
+        self.into_inner()
+    }
+}
+
+/// A range whose items are `T`, so that the value's type and the range's are one.
+pub trait RangeOf<T>: Strategy<Value = T> {}
+impl<T> RangeOf<T> for Range<T> where Range<T>: Strategy<Value = T> {}
+impl<T> RangeOf<T> for RangeInclusive<T> where RangeInclusive<T>: Strategy<Value = T> {}
+impl<T> RangeOf<T> for std::ops::RangeFrom<T> where std::ops::RangeFrom<T>: Strategy<Value = T> {}
+impl<T> RangeOf<T> for std::ops::RangeTo<T> where std::ops::RangeTo<T>: Strategy<Value = T> {}
+impl<T> RangeOf<T> for std::ops::RangeToInclusive<T> where
+    std::ops::RangeToInclusive<T>: Strategy<Value = T>
+{
+}
+
+/// Steps of Kronecker sequences: fractional parts of square roots of primes, so that the cases
+/// of a test spread each dimension evenly over its range, smallest and largest included.
+const STRIDES: [f64; 8] = [
+    0.414_213_562_373_095_05,
+    0.732_050_807_568_877_3,
+    0.236_067_977_499_789_7,
+    0.645_751_311_064_590_6,
+    0.316_624_790_355_399_85,
+    0.605_551_275_463_989_3,
+    0.123_105_625_617_660_55,
+    0.358_898_943_540_673_55,
+];
+
+impl Draw {
+    pub(crate) fn new(case: &Case) -> Draw {
+        Draw {
+            case: case.clone(),
+            dims: Vec::new(),
+            names: Vec::new(),
+            exhausted: Vec::new(),
+            described: Vec::new(),
+            describes: false,
+        }
+    }
+
+    /// One that also keeps what it drew in words.
+    pub(crate) fn describing(case: &Case) -> Draw {
+        Draw { describes: true, ..Draw::new(case) }
+    }
+
+    /// A size in `range`.
+    pub fn dim(&mut self, name: &str, range: impl DimRange) -> usize {
+        let (low, high) = range.bounds();
+        if high < low {
+            raise(Failure::NotDrawn {
+                draw: name.to_owned(),
+                reason: format!("the range {low}..={high} is empty"),
+            });
+        }
+        let stride = STRIDES[self.dims.len() % STRIDES.len()];
+        let offset = random::unit(random::hash_text(self.case.seed, name), 0);
+        let unit = (offset + (self.case.index % (1 << 32)) as f64 * stride).fract();
+        let drawn = low + (unit * ((high - low) as f64 + 1.0)) as usize;
+        let fixed = self.case.dims.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
+        let value = fixed.unwrap_or(drawn).clamp(low, high);
+        self.dims.push(Dim { name: name.to_owned(), value, low });
+        value
+    }
+
+    /// A value of a strategy, simplified as often as the case says.
+    pub fn draw<S: Strategy>(&mut self, name: &str, strategy: S) -> S::Value {
+        let seed = random::hash_text(self.case.own_seed(), name);
+        let mut bytes = [0; 32];
+        for (k, chunk) in bytes.chunks_mut(8).enumerate() {
+            chunk.copy_from_slice(&random::hash(seed, k as u64).to_le_bytes());
+        }
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        let mut tree = match strategy.new_tree(&mut TestRunner::new_with_rng(config, rng)) {
+            Ok(tree) => tree,
+            Err(reason) => raise(Failure::NotDrawn {
+                draw: name.to_owned(),
+                reason: reason.message().to_owned(),
+            }),
+        };
+        let wanted = self.case.simplified.get(self.names.len()).copied().unwrap_or(0);
+        let done = (0..wanted).take_while(|_| tree.simplify()).count();
+        self.exhausted.push(done < wanted as usize);
+        self.names.push(name.to_owned());
+        let value = tree.current();
+        if self.describes {
+            self.described.push((name.to_owned(), shown(&value, 160)));
+        }
+        value
+    }
+
+    /// A value of a range, of the range's own item type.
+    pub fn draw_range<T: Debug, R: RangeOf<T>>(&mut self, name: &str, range: R) -> T {
+        self.draw(name, range)
+    }
+}

@@ -1,0 +1,310 @@
+//! A check from its first state to its report.
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::case::{Case, Draw};
+use crate::compare::{self, Planted};
+use crate::evidence::{Counts, Evidence, Verdict};
+use crate::failure::Failure;
+use crate::flatten::FlattenMut;
+use crate::probe::Outcome;
+use crate::problem::{Here, Problem, Session};
+use crate::random;
+use crate::report::{Report, Trouble};
+use crate::settings::Settings;
+use crate::state::State;
+
+/// Which of the two generated tests is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// States as they are drawn.
+    RandomInit,
+    /// States that some training steps lead to.
+    AfterTraining,
+}
+
+/// What the generated code knows of itself.
+#[derive(Clone, Debug)]
+pub struct Meta {
+    /// Name of the annotated function.
+    pub function: &'static str,
+    /// Name of the type whose method it is.
+    pub type_name: Option<&'static str>,
+    /// `module_path!()` of the annotated function.
+    pub module: &'static str,
+    /// `file!()` of the annotated function.
+    pub file: &'static str,
+    /// `line!()` of the annotated function.
+    pub line: u32,
+    /// `CARGO_MANIFEST_DIR` of the user's crate.
+    pub manifest_dir: &'static str,
+    /// Path of the generated test within `module`.
+    pub test: &'static str,
+    /// The `wrt` places, as written.
+    pub places: &'static [&'static str],
+    /// Places whose gradient may be zero in every state.
+    pub allow_zero: &'static [&'static str],
+    /// Number of tests that the states are spread over.
+    pub shards: u32,
+}
+
+/// What one state came to.
+#[derive(Clone, Debug)]
+pub struct StateReport {
+    /// Analytic and numeric gradient with the verdict on each component. Empty after a failure.
+    pub evidence: Evidence,
+    /// Calls of the forward alone.
+    pub forward_calls: usize,
+    /// Calls of the gradient, each with its own forward.
+    pub gradient_calls: usize,
+    /// Why there is nothing to judge.
+    pub failure: Option<Failure>,
+    /// What was odd but harmless.
+    pub notes: Vec<String>,
+}
+
+impl StateReport {
+    fn failed(failure: Failure, forward_calls: usize, gradient_calls: usize) -> StateReport {
+        StateReport {
+            evidence: Evidence::empty(),
+            forward_calls,
+            gradient_calls,
+            failure: Some(failure),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Whether the gradient is wrong here, or could not be had.
+    pub fn is_wrong(&self) -> bool {
+        self.failure.is_some() || self.evidence.verdict.contains(&Verdict::Wrong)
+    }
+
+    /// Components by verdict.
+    pub fn counts(&self) -> Counts {
+        self.evidence.counts(0..self.evidence.verdict.len())
+    }
+
+    /// The classical relative difference of the whole vector.
+    pub fn relative_difference(&self) -> f64 {
+        self.evidence.relative_difference(0..self.evidence.verdict.len())
+    }
+
+    /// Faults planted in the gradient, and how many of them this state would have caught.
+    pub fn planted(&self) -> Planted {
+        compare::plant(&self.evidence)
+    }
+}
+
+/// Checks `gradient` against differences of `forward` at the parameters as they stand.
+///
+/// The parameters are perturbed in place and hold their values again afterwards. The forward may
+/// return a scalar, or an array, for which `gradient` is its Jacobian, outputs by inputs.
+///
+/// ```
+/// use gradcheck_runtime::{Settings, check_at};
+/// use ndarray::{Array1, array};
+///
+/// let mut w = array![0.5, -1.5];
+/// let square = |w: &Array1<f64>| w.dot(w);
+/// assert!(!check_at(&mut w, &Settings::default(), square, |w| 2.0 * w).is_wrong());
+/// assert!(check_at(&mut w, &Settings::default(), square, |w| 2.1 * w).is_wrong());
+/// ```
+pub fn check_at<P, V, G>(
+    parameters: &mut P,
+    settings: &Settings,
+    forward: impl Fn(&P) -> V,
+    gradient: impl Fn(&P) -> G,
+) -> StateReport
+where
+    P: FlattenMut,
+    V: Outcome,
+    G: Outcome,
+{
+    let session = Box::new(Here { parameters, forward, gradient });
+    let case = Case::new(settings.seed.unwrap_or(0), 0);
+    match State::draw(session, &case) {
+        Ok(state) => judge(state, settings, "the parameters", 0),
+        Err(failure) => StateReport::failed(failure, 0, 0),
+    }
+}
+
+/// Examines a state and judges its gradient.
+fn judge(mut state: State<'_>, settings: &Settings, places: &str, steps: usize) -> StateReport {
+    let judged = state
+        .examine(places)
+        .and_then(|analytic| compare::exhaustive(&mut state, settings, analytic, steps));
+    let (forwards, gradients) = (state.forwards, state.gradients);
+    match judged {
+        Ok(evidence) => StateReport {
+            evidence,
+            forward_calls: forwards,
+            gradient_calls: gradients,
+            failure: None,
+            notes: std::mem::take(&mut state.notes),
+        },
+        Err(failure) => StateReport::failed(failure, forwards, gradients),
+    }
+}
+
+/// A check under way: everything but the state.
+pub(crate) struct Checker<'a> {
+    pub(crate) meta: &'a Meta,
+    pub(crate) kind: Kind,
+    pub(crate) settings: &'a Settings,
+    pub(crate) problem: &'a dyn Problem,
+    pub(crate) places: String,
+}
+
+impl Checker<'_> {
+    /// The state of a case, trained as the case says.
+    fn reach(&self, case: &Case) -> Result<State<'_>, Failure> {
+        let session: Box<dyn Session + '_> = self.problem.session();
+        let mut state = State::draw(session, case)?;
+        if case.steps > 0 {
+            if self.problem.has_update() {
+                state.train(case.steps)?;
+            } else {
+                state.examine(&self.places)?;
+                state.descend(case.steps, self.settings.learning_rate)?;
+            }
+        }
+        Ok(state)
+    }
+
+    /// One case, from its draw to its verdict.
+    pub(crate) fn case(&self, case: &Case) -> StateReport {
+        match self.reach(case) {
+            Ok(state) => judge(state, self.settings, &self.places, case.steps),
+            Err(failure) => StateReport::failed(failure, 0, 0),
+        }
+    }
+
+    /// The draws of a case in a few words each.
+    pub(crate) fn describe(&self, case: &Case) -> Vec<(String, String)> {
+        let mut draw = Draw::describing(case);
+        let mut session = self.problem.session();
+        let _ = crate::panics::caught("drawing the state", || session.draw(&mut draw));
+        draw.described
+    }
+
+    fn steps_of(&self, seed: u64, index: u64) -> usize {
+        if self.kind == Kind::RandomInit {
+            return 0;
+        }
+        let range = self.settings.steps.clone().unwrap_or(1..=10);
+        let (low, high) = (*range.start(), *range.end());
+        if high < low {
+            return low;
+        }
+        low + (random::unit(random::hash_text(seed, "steps"), index) * (high - low + 1) as f64)
+            as usize
+    }
+
+    pub(crate) fn numbered(&self, seed: u64, index: u64) -> Case {
+        let mut case = Case::new(seed, index);
+        case.steps = self.steps_of(seed, index);
+        case
+    }
+}
+
+fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    match text.trim().parse() {
+        Ok(value) => Some(value),
+        Err(_) => panic!("{name}={text} is not a number"),
+    }
+}
+
+/// States that are checked between two looks at the results: the same whatever the number of
+/// threads, so that the report is the same too.
+const CHUNK: usize = 8;
+/// Below this much work left, threads cost more than they save.
+const WORTH_A_THREAD: Duration = Duration::from_millis(40);
+
+/// Runs a check to its report.
+pub(crate) fn run(
+    meta: &Meta,
+    kind: Kind,
+    shard: u32,
+    settings: &Settings,
+    problem: &dyn Problem,
+) -> Report {
+    let begun = Instant::now();
+    let checker = Checker { meta, kind, settings, problem, places: meta.places.join(", ") };
+    let name = format!("{}::{}", meta.module, meta.function);
+    let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
+        random::hash_text(0, &format!("{name}{}", meta.type_name.unwrap_or("")))
+    });
+    let default = if kind == Kind::RandomInit { 32 } else { 16 };
+    let cases: u32 = environment("GRADCHECK_CASES").or(settings.cases).unwrap_or(default);
+    let shards = meta.shards.max(1);
+    let indices: Vec<u64> =
+        (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
+    let mut report = Report::new(meta, kind, seed);
+    if indices.is_empty() {
+        if cases == 0 {
+            report.trouble = Some(Trouble::NoCases);
+        }
+        return report;
+    }
+    let mut done = 0;
+    while done < indices.len() && report.trouble.is_none() {
+        let chunk = &indices[done..(done + CHUNK).min(indices.len())];
+        let cases: Vec<Case> = chunk.iter().map(|&i| checker.numbered(seed, i)).collect();
+        let left = indices.len() - done;
+        let pace = begun.elapsed().checked_div(done as u32);
+        let results = evaluate(&checker, &cases, pace.map(|pace| pace * left as u32));
+        done += chunk.len();
+        report.add(cases.into_iter().zip(results).collect());
+    }
+    report.conclude(&checker);
+    report.elapsed = begun.elapsed();
+    report
+}
+
+/// Judges all cases; on several threads where `left`, the time still to go, pays for them.
+fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<StateReport> {
+    let mut results: Vec<Option<StateReport>> = cases.iter().map(|_| None).collect();
+    let begun = Instant::now();
+    let first = left.is_none().then(|| checker.case(&cases[0]));
+    let start = usize::from(first.is_some());
+    if let Some(first) = first {
+        results[0] = Some(first);
+    }
+    let left = left.unwrap_or(begun.elapsed() * (cases.len() as u32 - start as u32));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if left < WORTH_A_THREAD { 1 } else { threads.min(cases.len()) };
+    if threads == 1 {
+        for (result, case) in results.iter_mut().zip(cases).skip(start) {
+            *result = Some(checker.case(case));
+        }
+    } else {
+        let next = AtomicUsize::new(start);
+        let shared = Mutex::new(&mut results);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(case) = cases.get(i) else { break };
+                        let result = checker.case(case);
+                        shared.lock().expect("no holder panics")[i] = Some(result);
+                    }
+                });
+            }
+        });
+    }
+    results.into_iter().map(|result| result.expect("every case was judged")).collect()
+}
+
+/// Runs a check, prints one line if it passes, and panics with the report if it does not.
+pub fn check(meta: &Meta, kind: Kind, shard: u32, settings: Settings, problem: &dyn Problem) {
+    let report = run(meta, kind, shard, &settings, problem);
+    if report.trouble.is_some() {
+        // The report is the message; the panic only ends the test.
+        eprintln!("{report}");
+        crate::panics::end_test(report.headline());
+    }
+    println!("{}", report.summary());
+}

@@ -1,0 +1,281 @@
+//! The verdict on one state: analytic against numeric, component by component.
+use crate::evidence::{Evidence, Verdict, norm};
+use crate::failure::Failure;
+use crate::numeric::{self, Estimate, Finding, Kernel, Line, Noise, Target};
+use crate::random;
+use crate::settings::Settings;
+use crate::state::{Form, State};
+
+/// Wrong components that are confirmed one by one; beyond them the first steps must do.
+const CONFIRMED: usize = 24;
+/// Wrong components next to a kink that are looked at again off the kink.
+const ASIDE: usize = 24;
+
+/// What every component of a state is judged against.
+struct Bench {
+    noise: Vec<Noise>,
+    epsilon: f64,
+    tolerance: Vec<f64>,
+    kernel: Kernel,
+}
+
+/// The numeric derivative of every component, and the verdict on each.
+///
+/// # Errors
+/// Only where the user's code fails in a way that the state had not shown before.
+pub(crate) fn exhaustive(
+    state: &mut State<'_>,
+    settings: &Settings,
+    analytic: Vec<f64>,
+    steps: usize,
+) -> Result<Evidence, Failure> {
+    let mut evidence = unjudged(state, settings, analytic, steps);
+    let mut bench = bench(state, settings, &evidence);
+    let mut suspects = Vec::new();
+    match state.form {
+        Form::Tangent => {
+            let tangent = state.tangent();
+            let targets = targets(&bench, &evidence, |j| j, bench.noise.len());
+            let mut estimates = Vec::new();
+            let epsilon = bench.epsilon;
+            bench.kernel.differentiate(
+                &mut state.along(&tangent),
+                epsilon,
+                &targets,
+                &mut estimates,
+            );
+            for (j, estimate) in estimates.iter().enumerate() {
+                record(&mut evidence, j, estimate, &mut suspects);
+            }
+        }
+        Form::Gradient | Form::Jacobian => {
+            let mut estimates = Vec::new();
+            for i in 0..state.primal.values.len() {
+                let outputs = bench.noise.len();
+                let targets = targets(&bench, &evidence, |j| state.component(i, j), outputs);
+                let epsilon = bench.epsilon;
+                let mut line = state.coordinate(i);
+                let brief = suspects.len() >= CONFIRMED;
+                bench.kernel.brief(brief);
+                bench.kernel.differentiate(&mut line, epsilon, &targets, &mut estimates);
+                for (j, estimate) in estimates.iter().enumerate() {
+                    record(&mut evidence, state.component(i, j), estimate, &mut suspects);
+                }
+            }
+        }
+    }
+    bench.kernel.brief(false);
+    acquit(state, &mut evidence, &mut bench, &suspects)?;
+    lenient(&mut evidence);
+    Ok(evidence)
+}
+
+/// A component that is called wrong, and whether its line has a kink at the state.
+#[derive(Clone, Copy)]
+struct Suspect {
+    component: usize,
+    near_kink: bool,
+}
+
+fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: usize) -> Evidence {
+    let count = analytic.len();
+    let roundoff = state.output_roundoff();
+    let tolerance =
+        state.blocks.iter().map(|b| settings.tolerance_at(b.roundoff.max(roundoff))).collect();
+    Evidence {
+        blocks: state.blocks.clone(),
+        dims: state.dims.iter().map(|d| (d.name.clone(), d.value)).collect(),
+        steps,
+        primal: if state.form == Form::Gradient { state.primal.values.clone() } else { Vec::new() },
+        analytic,
+        numeric: vec![f64::NAN; count],
+        bound: vec![f64::INFINITY; count],
+        verdict: vec![Verdict::Undecided; count],
+        tolerance,
+    }
+}
+
+fn bench(state: &mut State<'_>, settings: &Settings, evidence: &Evidence) -> Bench {
+    let direction = match state.form {
+        Form::Tangent => state.tangent(),
+        _ => state.random_direction(0x6e6f_6973),
+    };
+    let noise = numeric::estimate_noise(&mut state.along(&direction));
+    let roundoff = state.primal.roundoff().max(state.output_roundoff());
+    let mut tolerance = vec![0.0; evidence.analytic.len()];
+    for (block, own) in evidence.blocks.iter().zip(&evidence.tolerance) {
+        tolerance[block.range.clone()].fill(*own);
+    }
+    Bench { noise, epsilon: settings.epsilon_at(roundoff), tolerance, kernel: Kernel::default() }
+}
+
+fn targets(
+    bench: &Bench,
+    evidence: &Evidence,
+    component: impl Fn(usize) -> usize,
+    outputs: usize,
+) -> Vec<Target> {
+    (0..outputs)
+        .map(|j| Target {
+            analytic: evidence.analytic[component(j)],
+            tolerance: bench.tolerance[component(j)],
+            noise: bench.noise[j],
+        })
+        .collect()
+}
+
+fn record(
+    evidence: &mut Evidence,
+    component: usize,
+    estimate: &Estimate,
+    suspects: &mut Vec<Suspect>,
+) {
+    evidence.numeric[component] = estimate.numeric;
+    evidence.bound[component] = estimate.bound;
+    evidence.verdict[component] = match estimate.finding {
+        Finding::Agrees => Verdict::Agrees,
+        Finding::Kink => Verdict::Kink,
+        Finding::Undecided => Verdict::Undecided,
+        Finding::Wrong { near_kink } => {
+            suspects.push(Suspect { component, near_kink });
+            Verdict::Wrong
+        }
+    };
+}
+
+/// Takes back what the user's own rounding explains, and what is right off the kink.
+fn acquit(
+    state: &mut State<'_>,
+    evidence: &mut Evidence,
+    bench: &mut Bench,
+    suspects: &[Suspect],
+) -> Result<(), Failure> {
+    if suspects.is_empty() {
+        return Ok(());
+    }
+    let own = state.analytic_bound(&evidence.analytic);
+    let mut aside = Vec::new();
+    for suspect in suspects {
+        let i = suspect.component;
+        evidence.bound[i] += own[i];
+        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
+        let allowed = bench.tolerance[i] * (g.abs() + d.abs());
+        if (g - d).abs() <= allowed + evidence.bound[i] {
+            evidence.verdict[i] = Verdict::Undecided;
+        } else if suspect.near_kink {
+            aside.push(i);
+        }
+    }
+    if state.form != Form::Gradient || aside.is_empty() {
+        return Ok(());
+    }
+    // Where one-sided derivatives differ, a program's derivative need not lie between them:
+    // several kinks may meet. A gradient that is right all around is right there too.
+    let mut wrong_aside = vec![false; aside.len()];
+    let mut right_aside = vec![false; aside.len()];
+    for trial in 0..2 {
+        let Ok((home, gradient)) = state.move_aside(trial) else { continue };
+        for (k, &i) in aside.iter().enumerate().take(ASIDE) {
+            let target = Target {
+                analytic: gradient[i],
+                tolerance: bench.tolerance[i],
+                noise: bench.noise[0],
+            };
+            let mut estimates = Vec::new();
+            let epsilon = bench.epsilon;
+            bench.kernel.differentiate(
+                &mut state.coordinate(i),
+                epsilon,
+                &[target],
+                &mut estimates,
+            );
+            match estimates[0].finding {
+                Finding::Wrong { .. } => wrong_aside[k] = true,
+                Finding::Agrees => right_aside[k] = true,
+                Finding::Kink | Finding::Undecided => {}
+            }
+        }
+        state.move_back(home)?;
+    }
+    let none_wrong = !wrong_aside.contains(&true);
+    for (k, &i) in aside.iter().enumerate() {
+        let acquitted = if k < ASIDE { right_aside[k] && !wrong_aside[k] } else { none_wrong };
+        if acquitted {
+            evidence.verdict[i] = Verdict::Kink;
+        }
+    }
+    Ok(())
+}
+
+/// A component too small to be resolved beside itself agrees if both it and its bound are under
+/// the tolerance beside the root mean square of its block.
+fn lenient(evidence: &mut Evidence) {
+    for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
+        let analytic = &evidence.analytic[block.range.clone()];
+        let rms = norm(analytic.iter().copied()) / (analytic.len() as f64).sqrt();
+        for i in block.range.clone() {
+            let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
+            if evidence.verdict[i] == Verdict::Undecided
+                && difference <= tolerance * rms
+                && evidence.bound[i] <= tolerance * rms
+            {
+                evidence.verdict[i] = Verdict::Agrees;
+            }
+        }
+    }
+}
+
+/// Faults planted in a gradient that was judged, and how many would have been caught: a check
+/// that cannot fail is no check. No forward is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planted {
+    /// Faults that change the gradient at all.
+    pub planted: usize,
+    /// Those that the evidence would have shown to be wrong.
+    pub caught: usize,
+    /// For each block: a zero or a flipped sign in its place would have been wrong.
+    pub exercised: Vec<bool>,
+}
+
+/// Whether the evidence would have shown `value` in the place of component `i` to be wrong.
+fn would_be_wrong(evidence: &Evidence, tolerance: f64, i: usize, value: f64) -> bool {
+    let numeric = evidence.numeric[i];
+    let difference = (value - numeric).abs();
+    difference > tolerance * (value.abs() + numeric.abs()) + evidence.bound[i]
+}
+
+/// Plants signs, scales, transpositions, zeros and single components in every block.
+pub(crate) fn plant(evidence: &Evidence) -> Planted {
+    let mut result = Planted::default();
+    for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
+        let start = block.range.start;
+        let g = &evidence.analytic[block.range.clone()];
+        let rows = if block.shape.len() == 2 && block.shape[0] == block.shape[1] {
+            block.shape[0]
+        } else {
+            0
+        };
+        let alone = random::hash_text(g.len() as u64, &block.name) as usize % g.len().max(1);
+        let faults: [&dyn Fn(usize) -> f64; 5] = [
+            &|_| 0.0,
+            &|k| -g[k],
+            &|k| 1.01 * g[k],
+            &|k| if rows > 1 { g[(k % rows) * rows + k / rows] } else { g[k] },
+            &|k| if k == alone { 2.0 * g[k] } else { g[k] },
+        ];
+        let mut exercised = false;
+        for (number, fault) in faults.iter().enumerate() {
+            let changes = (0..g.len()).any(|k| fault(k) != g[k]);
+            if !changes {
+                continue;
+            }
+            let caught =
+                (0..g.len()).any(|k| would_be_wrong(evidence, tolerance, start + k, fault(k)));
+            result.planted += 1;
+            result.caught += usize::from(caught);
+            exercised |= caught && number < 2;
+        }
+        result.exercised.push(exercised);
+    }
+    result
+}

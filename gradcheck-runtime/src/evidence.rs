@@ -1,0 +1,175 @@
+//! What one state showed: the numbers every judgement, diagnosis and report is made from.
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A named block of components: one array, scalar or plain sequence of the parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// Path of the block, as the report prints it: `layers[1].weight`, `W2`, `d out / d pose`.
+    pub name: String,
+    /// Path with the name of the `wrt` place always in front: `network.layers[1].weight`.
+    pub full_name: String,
+    /// Extents of the axes, outermost first; `[]` for a scalar. A Jacobian's block has the
+    /// number of outputs and the number of parameters.
+    pub shape: Vec<usize>,
+    /// Where its components stand in the flattened vectors.
+    pub range: Range<usize>,
+    /// Unit roundoff of its scalar type.
+    pub roundoff: f64,
+    /// For a block of a Jacobian: the blocks of the outputs, and the block of the parameters.
+    pub jacobian: Option<Arc<(Vec<Block>, Block)>>,
+}
+
+impl Block {
+    /// Path of component `i` (counted within the block): `W2[0, 1]`.
+    pub fn component(&self, i: usize) -> String {
+        if let Some(parts) = &self.jacobian {
+            let (outputs, input) = &**parts;
+            let columns = input.range.len().max(1);
+            let (row, column) = (i / columns, i % columns);
+            let output = outputs.iter().find(|block| block.range.contains(&row));
+            let output = output.map_or_else(String::new, |b| b.component(row - b.range.start));
+            return format!("d {output} / d {}", input.component(column));
+        }
+        if self.shape.is_empty() {
+            return self.name.clone();
+        }
+        let mut index = vec![0; self.shape.len()];
+        let mut rest = i;
+        for (axis, &extent) in self.shape.iter().enumerate().rev() {
+            index[axis] = rest % extent;
+            rest /= extent;
+        }
+        let index: Vec<String> = index.iter().map(ToString::to_string).collect();
+        format!("{}[{}]", self.name, index.join(", "))
+    }
+}
+
+/// What is known of one component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The difference is under the tolerance, and the bounds are small enough to say so.
+    Agrees,
+    /// The two one-sided derivatives differ, and the analytic one lies between them.
+    Kink,
+    /// Rounding hides the answer: nothing speaks against the gradient, nothing proves it.
+    Undecided,
+    /// The difference exceeds tolerance and bounds together, at more than one step.
+    Wrong,
+}
+
+/// Numbers of components by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Components that agree.
+    pub agreed: usize,
+    /// Components on a kink.
+    pub kinks: usize,
+    /// Components that rounding leaves open.
+    pub undecided: usize,
+    /// Components that are wrong.
+    pub wrong: usize,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.agreed + self.kinks + self.undecided + self.wrong
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.agreed += other.agreed;
+        self.kinks += other.kinks;
+        self.undecided += other.undecided;
+        self.wrong += other.wrong;
+    }
+}
+
+/// The analytic and the numeric gradient of one state, component by component.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The blocks, in the order of the flattened parameters.
+    pub blocks: Arc<[Block]>,
+    /// The drawn dimensions, by name.
+    pub dims: Vec<(String, usize)>,
+    /// Training steps taken before this state was reached; 0 for a random initialisation.
+    pub steps: usize,
+    /// The flattened parameters; empty for a Jacobian or a Jacobian-vector product.
+    pub primal: Vec<f64>,
+    /// The user's gradient.
+    pub analytic: Vec<f64>,
+    /// The numeric derivative.
+    pub numeric: Vec<f64>,
+    /// Error bound of the difference: truncation, rounding of the forward, rounding of the
+    /// analytic side. Infinite where nothing is known.
+    pub bound: Vec<f64>,
+    /// The verdict on each component.
+    pub verdict: Vec<Verdict>,
+    /// Largest relative difference that is accepted, for each block.
+    pub tolerance: Vec<f64>,
+}
+
+impl Evidence {
+    /// No components at all.
+    pub(crate) fn empty() -> Evidence {
+        Evidence {
+            blocks: Arc::new([]),
+            dims: Vec::new(),
+            steps: 0,
+            primal: Vec::new(),
+            analytic: Vec::new(),
+            numeric: Vec::new(),
+            bound: Vec::new(),
+            verdict: Vec::new(),
+            tolerance: Vec::new(),
+        }
+    }
+
+    /// `|g - g~|_2 / (|g|_2 + |g~|_2)` over a range of components; 0 when both are zero, NaN
+    /// when either holds a NaN. This is the classical rule of gradient checking. On a kink,
+    /// where there is no derivative to compare with, the analytic value stands for both.
+    pub fn relative_difference(&self, range: Range<usize>) -> f64 {
+        let numeric: Vec<f64> = range
+            .clone()
+            .map(|i| match self.verdict[i] {
+                Verdict::Kink => self.analytic[i],
+                _ => self.numeric[i],
+            })
+            .collect();
+        relative_difference(&self.analytic[range], &numeric)
+    }
+
+    /// How many components of a range have each verdict.
+    pub fn counts(&self, range: Range<usize>) -> Counts {
+        let mut counts = Counts::default();
+        for verdict in &self.verdict[range] {
+            match verdict {
+                Verdict::Agrees => counts.agreed += 1,
+                Verdict::Kink => counts.kinks += 1,
+                Verdict::Undecided => counts.undecided += 1,
+                Verdict::Wrong => counts.wrong += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// `|a - b|_2 / (|a|_2 + |b|_2)`; 0 when both are zero.
+pub fn relative_difference(a: &[f64], b: &[f64]) -> f64 {
+    let difference = norm(a.iter().zip(b).map(|(a, b)| a - b));
+    let scale = norm(a.iter().copied()) + norm(b.iter().copied());
+    if difference == 0.0 { 0.0 } else { difference / scale }
+}
+
+/// Euclidean norm, scaled so that neither huge nor tiny entries overflow when squared.
+pub fn norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = values
+        .clone()
+        .fold(0.0_f64, |m, v| if m.is_nan() || v.is_nan() { f64::NAN } else { m.max(v.abs()) });
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    largest * values.map(|v| (v / largest) * (v / largest)).sum::<f64>().sqrt()
+}

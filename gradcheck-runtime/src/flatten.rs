@@ -1,0 +1,460 @@
+//! Named blocks of scalars inside the user's own types.
+//!
+//! [`Flatten`] walks a value and shows each block of scalars with its path and shape;
+//! [`FlattenMut`] does the same with write access, which is what a perturbation needs. Both are
+//! implemented here for scalars, `ndarray` arrays of any dimension and memory layout, `Vec`,
+//! arrays, slices, tuples, `Option`, `Box` and string-keyed maps, and derived for structs by
+//! `#[derive(Flatten)]`.
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ndarray::{ArrayBase, Data, DataMut, Dimension};
+
+/// A real number that a parameter, a gradient or an output is made of.
+///
+/// Everything between the user's functions is carried in `f64`; the type's own precision
+/// enters through [`Scalar::ROUNDOFF`] and through what [`Scalar::from_f64`] rounds away.
+pub trait Scalar: Copy + 'static {
+    /// Unit roundoff, half the distance from 1 to the next larger number.
+    const ROUNDOFF: f64;
+    /// The value, exactly.
+    fn to_f64(self) -> f64;
+    /// The nearest representable value. A tape scalar becomes a new independent variable.
+    fn from_f64(value: f64) -> Self;
+    /// Where the value stands on the thread's tape, for tape scalars that depend on a variable.
+    fn tape_id(self) -> Option<u32> {
+        None
+    }
+}
+
+impl Scalar for f64 {
+    const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+    fn to_f64(self) -> f64 {
+        self
+    }
+    fn from_f64(value: f64) -> f64 {
+        value
+    }
+}
+
+impl Scalar for f32 {
+    const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+    fn from_f64(value: f64) -> f32 {
+        value as f32
+    }
+}
+
+/// One block of scalars, read in logical (row-major) order whatever its memory layout.
+pub trait Scalars {
+    /// Number of scalars.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Scalar `i`, in `f64`.
+    fn get(&self, i: usize) -> f64;
+    /// Appends all scalars, in order.
+    fn append_to(&self, out: &mut Vec<f64>);
+    /// Unit roundoff of the scalar type.
+    fn roundoff(&self) -> f64;
+    /// The tape position of scalar `i`, for tape scalars.
+    fn tape_id(&self, i: usize) -> Option<u32>;
+    /// A plain sequence without a shape of its own (`Vec`, slice, array, scalar), which may
+    /// stand for a block of any shape with as many scalars.
+    fn is_flat(&self) -> bool;
+}
+
+/// One block of scalars that can be written to.
+pub trait ScalarsMut: Scalars {
+    /// Stores `value`, rounded to the scalar type, as scalar `i`.
+    fn set(&mut self, i: usize, value: f64);
+    /// Stores `values`, as many as there are scalars.
+    fn set_all(&mut self, values: &[f64]);
+}
+
+/// One step from a value to a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A named field, or the number of a tuple's.
+    Field(&'a str),
+    /// A dictionary's key.
+    Key(&'a str),
+    /// An element of a sequence.
+    Index(usize),
+}
+
+/// Sees the blocks of a value, each between the steps that lead to it.
+pub trait Visitor {
+    /// One step down.
+    fn enter(&mut self, step: Step<'_>);
+    /// Back up from the last step.
+    fn leave(&mut self);
+    /// A block of the given shape; `[]` for a scalar.
+    fn block(&mut self, shape: &[usize], scalars: &dyn Scalars);
+}
+
+/// Sees the blocks of a value with write access.
+pub trait VisitorMut {
+    /// One step down.
+    fn enter(&mut self, step: Step<'_>);
+    /// Back up from the last step.
+    fn leave(&mut self);
+    /// A block of the given shape; `[]` for a scalar.
+    fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut);
+}
+
+/// A value made of named blocks of scalars: parameters, gradients, outputs.
+///
+/// Derive it for structs with `#[derive(Flatten)]`: fields are steps named after themselves,
+/// `#[flatten(skip)]` leaves a field out, `#[flatten(rename = "..")]` names it otherwise.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be flattened into named scalars",
+    label = "neither an array, a scalar, nor made of them",
+    note = "derive it for your own struct: `#[cfg_attr(test, derive(gradcheck_runtime::Flatten))]`",
+    note = "a field that is no parameter is left out by `#[flatten(skip)]`"
+)]
+pub trait Flatten {
+    /// Shows every block to `visitor`, always in the same order.
+    fn flatten(&self, visitor: &mut dyn Visitor);
+    /// A sequence of these. Scalars form one block; anything else one element after another.
+    fn flatten_slice(items: &[Self], visitor: &mut dyn Visitor)
+    where
+        Self: Sized,
+    {
+        for (i, item) in items.iter().enumerate() {
+            visitor.enter(Step::Index(i));
+            item.flatten(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+/// A value whose scalars can be perturbed: parameters and buffers.
+#[diagnostic::on_unimplemented(
+    message = "the scalars of `{Self}` cannot be perturbed",
+    label = "neither an owned array, a scalar, nor made of them",
+    note = "derive `Flatten` for your own struct: `#[cfg_attr(test, derive(gradcheck_runtime::Flatten))]`",
+    note = "a field that is no parameter is left out by `#[flatten(skip)]`"
+)]
+pub trait FlattenMut: Flatten {
+    /// Shows every block to `visitor`, in the order of [`Flatten::flatten`].
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut);
+    /// A sequence of these, in the order of [`Flatten::flatten_slice`].
+    fn flatten_slice_mut(items: &mut [Self], visitor: &mut dyn VisitorMut)
+    where
+        Self: Sized,
+    {
+        for (i, item) in items.iter_mut().enumerate() {
+            visitor.enter(Step::Index(i));
+            item.flatten_mut(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+/// Scalars that lie one after another.
+pub(crate) struct Flat<B, T>(B, PhantomData<T>);
+
+impl<B, T> Flat<B, T> {
+    pub(crate) fn new(scalars: B) -> Self {
+        Flat(scalars, PhantomData)
+    }
+}
+
+impl<T: Scalar, B: AsRef<[T]>> Scalars for Flat<B, T> {
+    fn len(&self) -> usize {
+        self.0.as_ref().len()
+    }
+    fn get(&self, i: usize) -> f64 {
+        self.0.as_ref()[i].to_f64()
+    }
+    fn append_to(&self, out: &mut Vec<f64>) {
+        out.extend(self.0.as_ref().iter().map(|x| x.to_f64()));
+    }
+    fn roundoff(&self) -> f64 {
+        T::ROUNDOFF
+    }
+    fn tape_id(&self, i: usize) -> Option<u32> {
+        self.0.as_ref()[i].tape_id()
+    }
+    fn is_flat(&self) -> bool {
+        true
+    }
+}
+
+impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> ScalarsMut for Flat<B, T> {
+    fn set(&mut self, i: usize, value: f64) {
+        self.0.as_mut()[i] = T::from_f64(value);
+    }
+    fn set_all(&mut self, values: &[f64]) {
+        for (x, &value) in self.0.as_mut().iter_mut().zip(values) {
+            *x = T::from_f64(value);
+        }
+    }
+}
+
+/// Flattening of scalar types. One impl each: a blanket impl for every [`Scalar`] would
+/// stand in the way of `&T` and `Box<T>`.
+macro_rules! flatten_scalars {
+    ($($scalar:ty),*) => {$(
+        impl $crate::flatten::Flatten for $scalar {
+            fn flatten(&self, visitor: &mut dyn $crate::flatten::Visitor) {
+                visitor.block(&[], &$crate::flatten::Flat::new(std::slice::from_ref(self)));
+            }
+            fn flatten_slice(items: &[$scalar], visitor: &mut dyn $crate::flatten::Visitor) {
+                visitor.block(&[items.len()], &$crate::flatten::Flat::new(items));
+            }
+        }
+        impl $crate::flatten::FlattenMut for $scalar {
+            fn flatten_mut(&mut self, visitor: &mut dyn $crate::flatten::VisitorMut) {
+                visitor.block(&[], &mut $crate::flatten::Flat::new(std::slice::from_mut(self)));
+            }
+            fn flatten_slice_mut(
+                items: &mut [$scalar],
+                visitor: &mut dyn $crate::flatten::VisitorMut,
+            ) {
+                visitor.block(&[items.len()], &mut $crate::flatten::Flat::new(items));
+            }
+        }
+    )*};
+}
+pub(crate) use flatten_scalars;
+
+flatten_scalars!(f32, f64);
+
+/// The index along each axis of scalar `i` in logical order.
+fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (index, &extent) in index.iter_mut().zip(shape).rev() {
+        *index = i % extent;
+        i /= extent;
+    }
+    index
+}
+
+impl<T, S, D> Scalars for ArrayBase<S, D>
+where
+    T: Scalar,
+    S: Data<Elem = T>,
+    D: Dimension,
+{
+    fn len(&self) -> usize {
+        ArrayBase::len(self)
+    }
+    fn get(&self, i: usize) -> f64 {
+        match self.as_slice() {
+            Some(slice) => slice[i].to_f64(),
+            None => self.view().into_dyn()[&*unravel(i, self.shape())].to_f64(),
+        }
+    }
+    fn append_to(&self, out: &mut Vec<f64>) {
+        out.extend(self.iter().map(|x| x.to_f64()));
+    }
+    fn roundoff(&self) -> f64 {
+        T::ROUNDOFF
+    }
+    fn tape_id(&self, i: usize) -> Option<u32> {
+        self.view().into_dyn()[&*unravel(i, self.shape())].tape_id()
+    }
+    fn is_flat(&self) -> bool {
+        false
+    }
+}
+
+impl<T, S, D> ScalarsMut for ArrayBase<S, D>
+where
+    T: Scalar,
+    S: DataMut<Elem = T>,
+    D: Dimension,
+{
+    fn set(&mut self, i: usize, value: f64) {
+        match self.as_slice_mut() {
+            Some(slice) => slice[i] = T::from_f64(value),
+            None => {
+                let index = unravel(i, self.shape());
+                self.view_mut().into_dyn()[&*index] = T::from_f64(value);
+            }
+        }
+    }
+    fn set_all(&mut self, values: &[f64]) {
+        for (x, &value) in self.iter_mut().zip(values) {
+            *x = T::from_f64(value);
+        }
+    }
+}
+
+impl<T: Scalar, S: Data<Elem = T>, D: Dimension> Flatten for ArrayBase<S, D> {
+    fn flatten(&self, visitor: &mut dyn Visitor) {
+        visitor.block(self.shape(), self);
+    }
+}
+
+impl<T: Scalar, S: DataMut<Elem = T>, D: Dimension> FlattenMut for ArrayBase<S, D> {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        let shape = self.shape().to_vec();
+        visitor.block(&shape, self);
+    }
+}
+
+macro_rules! reading {
+    ($($(#[$note:meta])* [$($generics:tt)*] $type:ty;)*) => {$(
+        $(#[$note])*
+        impl<$($generics)*> Flatten for $type {
+            fn flatten(&self, visitor: &mut dyn Visitor) {
+                (**self).flatten(visitor);
+            }
+        }
+    )*};
+}
+
+reading! {
+    [T: Flatten + ?Sized] &T;
+    [T: Flatten + ?Sized] &mut T;
+    [T: Flatten + ?Sized] Box<T>;
+    [T: Flatten + ?Sized] Rc<T>;
+    [T: Flatten + ?Sized] Arc<T>;
+    [T: Flatten + ToOwned + ?Sized] Cow<'_, T>;
+}
+
+impl<T: FlattenMut + ?Sized> FlattenMut for &mut T {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        (**self).flatten_mut(visitor);
+    }
+}
+
+impl<T: FlattenMut + ?Sized> FlattenMut for Box<T> {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        (**self).flatten_mut(visitor);
+    }
+}
+
+macro_rules! sequences {
+    ($([$($generics:tt)*] $type:ty;)*) => {$(
+        impl<T: Flatten, $($generics)*> Flatten for $type {
+            fn flatten(&self, visitor: &mut dyn Visitor) {
+                T::flatten_slice(self, visitor);
+            }
+        }
+        impl<T: FlattenMut, $($generics)*> FlattenMut for $type {
+            fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+                T::flatten_slice_mut(self, visitor);
+            }
+        }
+    )*};
+}
+
+sequences! {
+    [] Vec<T>;
+    [] [T];
+    [const N: usize] [T; N];
+}
+
+impl<T: Flatten> Flatten for Option<T> {
+    fn flatten(&self, visitor: &mut dyn Visitor) {
+        if let Some(value) = self {
+            value.flatten(visitor);
+        }
+    }
+}
+
+impl<T: FlattenMut> FlattenMut for Option<T> {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        if let Some(value) = self {
+            value.flatten_mut(visitor);
+        }
+    }
+}
+
+impl<K: AsRef<str>, T: Flatten> Flatten for BTreeMap<K, T> {
+    fn flatten(&self, visitor: &mut dyn Visitor) {
+        for (key, value) in self {
+            visitor.enter(Step::Key(key.as_ref()));
+            value.flatten(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+impl<K: AsRef<str>, T: FlattenMut> FlattenMut for BTreeMap<K, T> {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        for (key, value) in self {
+            visitor.enter(Step::Key(key.as_ref()));
+            value.flatten_mut(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+/// Keys in the order of their text: a hash map has no order of its own to rely on.
+impl<K: AsRef<str>, T: Flatten, S: BuildHasher> Flatten for HashMap<K, T, S> {
+    fn flatten(&self, visitor: &mut dyn Visitor) {
+        let mut entries: Vec<(&K, &T)> = self.iter().collect();
+        entries.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        for (key, value) in entries {
+            visitor.enter(Step::Key(key.as_ref()));
+            value.flatten(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+impl<K: AsRef<str>, T: FlattenMut, S: BuildHasher> FlattenMut for HashMap<K, T, S> {
+    fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        let mut entries: Vec<(&K, &mut T)> = self.iter_mut().collect();
+        entries.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        for (key, value) in entries {
+            visitor.enter(Step::Key(key.as_ref()));
+            value.flatten_mut(visitor);
+            visitor.leave();
+        }
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $number:tt),*);)*) => {$(
+        impl<$($name: Flatten),*> Flatten for ($($name,)*) {
+            #[allow(unused_variables)]
+            fn flatten(&self, visitor: &mut dyn Visitor) {
+                $(
+                    visitor.enter(Step::Field(stringify!($number)));
+                    self.$number.flatten(visitor);
+                    visitor.leave();
+                )*
+            }
+        }
+        impl<$($name: FlattenMut),*> FlattenMut for ($($name,)*) {
+            #[allow(unused_variables)]
+            fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+                $(
+                    visitor.enter(Step::Field(stringify!($number)));
+                    self.$number.flatten_mut(visitor);
+                    visitor.leave();
+                )*
+            }
+        }
+    )*};
+}
+
+tuples! {
+    ();
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+    (A 0, B 1, C 2, D 3, E 4);
+    (A 0, B 1, C 2, D 3, E 4, F 5);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+}

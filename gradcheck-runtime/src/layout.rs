@@ -1,0 +1,653 @@
+//! The shape of a flattened value, and how the gradient's shape answers the parameters'.
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::evidence::Block;
+use crate::flatten::{Flatten, Scalars, ScalarsMut, Step, Visitor, VisitorMut};
+
+/// [`Step`], owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OwnedStep {
+    Field(String),
+    Key(String),
+    Index(usize),
+}
+
+impl From<Step<'_>> for OwnedStep {
+    fn from(step: Step<'_>) -> Self {
+        match step {
+            Step::Field(name) => OwnedStep::Field(name.to_owned()),
+            Step::Key(name) => OwnedStep::Key(name.to_owned()),
+            Step::Index(i) => OwnedStep::Index(i),
+        }
+    }
+}
+
+impl OwnedStep {
+    /// The name that can be looked for on the other side; tuple fields and elements have none.
+    fn name(&self) -> Option<&str> {
+        match self {
+            OwnedStep::Field(name) if name.starts_with(|c: char| c.is_ascii_digit()) => None,
+            OwnedStep::Field(name) | OwnedStep::Key(name) => Some(name),
+            OwnedStep::Index(_) => None,
+        }
+    }
+
+    fn write(&self, path: &mut String) {
+        let _ = match self {
+            OwnedStep::Field(name) if path.is_empty() => write!(path, "{name}"),
+            OwnedStep::Field(name) => write!(path, ".{name}"),
+            OwnedStep::Key(key) if path.is_empty() => write!(path, "{key}"),
+            OwnedStep::Key(key) if is_identifier(key) => write!(path, ".{key}"),
+            OwnedStep::Key(key) => write!(path, "[{key:?}]"),
+            OwnedStep::Index(i) => write!(path, "[{i}]"),
+        };
+    }
+}
+
+fn is_identifier(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && key.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// One block of scalars and the steps that lead to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) steps: Vec<OwnedStep>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) range: Range<usize>,
+    pub(crate) roundoff: f64,
+    pub(crate) flat: bool,
+}
+
+/// A flattened value: its leaves in order and, side by side, its scalars.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) values: Vec<f64>,
+    steps: Vec<OwnedStep>,
+}
+
+impl Tree {
+    pub(crate) fn of<T: Flatten + ?Sized>(value: &T) -> Tree {
+        let mut tree = Tree::default();
+        value.flatten(&mut tree);
+        tree
+    }
+
+    /// Unit roundoff of the least precise scalar.
+    pub(crate) fn roundoff(&self) -> f64 {
+        self.leaves.iter().map(|leaf| leaf.roundoff).fold(0.0, f64::max)
+    }
+
+    /// A single scalar, without an axis or a name.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(&self.leaves[..], [leaf] if leaf.shape.is_empty() && leaf.steps.is_empty())
+    }
+
+    fn push(&mut self, shape: &[usize], scalars: &dyn Scalars) {
+        let start = self.values.len();
+        scalars.append_to(&mut self.values);
+        self.leaves.push(Leaf {
+            steps: self.steps.clone(),
+            shape: shape.to_vec(),
+            range: start..self.values.len(),
+            roundoff: scalars.roundoff(),
+            flat: scalars.is_flat(),
+        });
+    }
+
+    /// Hangs another value's leaves below a named step.
+    pub(crate) fn graft(&mut self, name: &str, other: Tree) {
+        let offset = self.values.len();
+        self.values.extend(&other.values);
+        self.leaves.extend(other.leaves.into_iter().map(|mut leaf| {
+            leaf.steps.insert(0, OwnedStep::Field(name.to_owned()));
+            leaf.range = leaf.range.start + offset..leaf.range.end + offset;
+            leaf
+        }));
+    }
+
+    /// The blocks that a report names. With a single place whose parts have names of their own,
+    /// the place's name is left out: `W2[0, 1]`, not `params.W2[0, 1]`.
+    pub(crate) fn blocks(&self) -> Arc<[Block]> {
+        let single =
+            self.leaves.iter().all(|leaf| leaf.steps.first() == self.leaves[0].steps.first());
+        self.leaves
+            .iter()
+            .map(|leaf| {
+                let short = single && leaf.steps.len() > 1 && leaf.steps[1].name().is_some();
+                Block {
+                    name: path(&leaf.steps[usize::from(short)..]),
+                    full_name: path(&leaf.steps),
+                    shape: leaf.shape.clone(),
+                    range: leaf.range.clone(),
+                    roundoff: leaf.roundoff,
+                    jacobian: None,
+                }
+            })
+            .collect()
+    }
+}
+
+fn path(steps: &[OwnedStep]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        step.write(&mut path);
+    }
+    path
+}
+
+impl Visitor for Tree {
+    fn enter(&mut self, step: Step<'_>) {
+        self.steps.push(step.into());
+    }
+    fn leave(&mut self) {
+        self.steps.pop();
+    }
+    fn block(&mut self, shape: &[usize], scalars: &dyn Scalars) {
+        self.push(shape, scalars);
+    }
+}
+
+impl VisitorMut for Tree {
+    fn enter(&mut self, step: Step<'_>) {
+        self.steps.push(step.into());
+    }
+    fn leave(&mut self) {
+        self.steps.pop();
+    }
+    fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut) {
+        self.push(shape, scalars);
+    }
+}
+
+/// The scalars alone, without paths: what the many forward calls need.
+pub(crate) struct Values<'a>(pub(crate) &'a mut Vec<f64>);
+
+impl Visitor for Values<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &dyn Scalars) {
+        scalars.append_to(self.0);
+    }
+}
+
+impl VisitorMut for Values<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        scalars.append_to(self.0);
+    }
+}
+
+/// Stores all scalars, in order.
+pub(crate) struct SetAll<'a>(pub(crate) &'a [f64]);
+
+impl VisitorMut for SetAll<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        let (now, rest) = self.0.split_at(scalars.len().min(self.0.len()));
+        scalars.set_all(now);
+        self.0 = rest;
+    }
+}
+
+/// Stores one scalar and keeps what the scalar type made of it.
+pub(crate) struct SetOne {
+    pub(crate) index: usize,
+    pub(crate) value: f64,
+}
+
+impl VisitorMut for SetOne {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        if self.index < scalars.len() {
+            scalars.set(self.index, self.value);
+            self.value = scalars.get(self.index);
+        }
+        self.index = self.index.wrapping_sub(scalars.len());
+    }
+}
+
+/// Which scalar of a gradient answers each component, and what was odd but harmless.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Alignment {
+    /// For each component, the position of its scalar in the gradient's flattened values.
+    pub(crate) source: Vec<usize>,
+    /// Keys of the gradient that no parameter asks for.
+    pub(crate) extra: Vec<String>,
+}
+
+/// A value as nested branches, which is what names are compared on.
+#[derive(Debug)]
+enum Node<'a> {
+    Leaf(&'a Leaf),
+    Branch(Vec<(&'a OwnedStep, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
+    fn new(leaves: &'a [Leaf], depth: usize) -> Node<'a> {
+        if let [leaf] = leaves
+            && leaf.steps.len() == depth
+        {
+            return Node::Leaf(leaf);
+        }
+        let mut children = Vec::new();
+        let mut rest = leaves;
+        while let Some(first) = rest.first() {
+            // A leaf beside branches cannot come from one Flatten; skip what has no step left.
+            let Some(step) = first.steps.get(depth) else {
+                rest = &rest[1..];
+                continue;
+            };
+            let count = rest.iter().take_while(|l| l.steps.get(depth) == Some(step)).count();
+            children.push((step, Node::new(&rest[..count], depth + 1)));
+            rest = &rest[count..];
+        }
+        Node::Branch(children)
+    }
+
+    fn leaves(&self) -> Vec<&'a Leaf> {
+        match self {
+            Node::Leaf(leaf) => vec![leaf],
+            Node::Branch(children) => children.iter().flat_map(|(_, c)| c.leaves()).collect(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.leaves().iter().map(|leaf| leaf.range.len()).sum()
+    }
+
+    /// The scalars in order, as positions in the flattened values.
+    fn positions(&self) -> Vec<usize> {
+        self.leaves().iter().flat_map(|leaf| leaf.range.clone()).collect()
+    }
+
+    /// The shape of nested sequences of equal shapes: `[[f64; 3]; 2]` is `[2, 3]`.
+    fn shape(&self) -> Option<Vec<usize>> {
+        match self {
+            Node::Leaf(leaf) => Some(leaf.shape.clone()),
+            Node::Branch(children) => {
+                if children.is_empty() || children.iter().any(|(step, _)| step.name().is_some()) {
+                    return None;
+                }
+                let inner = children[0].1.shape()?;
+                let same = children.iter().all(|(_, c)| c.shape().as_ref() == Some(&inner));
+                same.then(|| [vec![children.len()], inner].concat())
+            }
+        }
+    }
+
+    /// Whether its scalars are a plain sequence, with no more shape than their number.
+    fn is_flat(&self) -> bool {
+        matches!(self, Node::Leaf(leaf) if leaf.flat)
+    }
+
+    fn has_names(&self) -> bool {
+        matches!(self, Node::Branch(c) if !c.is_empty() && c.iter().all(|(s, _)| s.name().is_some()))
+    }
+
+    fn is_dictionary(&self) -> bool {
+        matches!(self, Node::Branch(c) if c.iter().any(|(s, _)| matches!(s, OwnedStep::Key(_))))
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Node::Leaf(leaf) if leaf.shape.is_empty() => "a scalar".to_owned(),
+            Node::Leaf(leaf) if leaf.flat => format!("a sequence of {} scalars", leaf.range.len()),
+            Node::Leaf(leaf) => format!("shape {:?}", leaf.shape),
+            Node::Branch(children) if children.is_empty() => "nothing in it".to_owned(),
+            Node::Branch(children) => {
+                let names: Vec<String> =
+                    children.iter().take(6).map(|(s, _)| path(&[(*s).clone()])).collect();
+                let more = if children.len() > 6 { ", .." } else { "" };
+                format!("{} parts ({}{more})", children.len(), names.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether a gradient may be called `candidate` when the parameter is called `name`.
+fn answers(name: &str, candidate: &str) -> bool {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    let name = name.strip_prefix("r#").unwrap_or(name);
+    let candidate = candidate.strip_prefix("r#").unwrap_or(candidate);
+    candidate == name
+        || ["d", "d_", "grad_"].iter().any(|p| candidate.strip_prefix(p).is_some_and(|c| c == name))
+}
+
+/// What the components are: one for each parameter, or one for each pair of output and parameter.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    Gradient,
+    Jacobian { outputs: &'a Tree },
+}
+
+struct Aligner<'a> {
+    form: Form<'a>,
+    /// Positions in the gradient, by the position of the parameter (times the outputs).
+    pairs: Vec<(Range<usize>, Vec<usize>)>,
+    extra: Vec<String>,
+    problems: Vec<String>,
+}
+
+/// Finds the gradient's scalar for each scalar of the primal. The primal's first step is the
+/// name of a `wrt` place.
+///
+/// # Errors
+/// All problems of structure and shape, each naming the block.
+pub(crate) fn align(primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<String>> {
+    run(Form::Gradient, primal, gradient)
+}
+
+/// The same for a Jacobian, outputs by inputs; a block's components are its rows one after
+/// another.
+pub(crate) fn align_jacobian(
+    outputs: &Tree,
+    primal: &Tree,
+    gradient: &Tree,
+) -> Result<Alignment, Vec<String>> {
+    run(Form::Jacobian { outputs }, primal, gradient)
+}
+
+fn run(form: Form<'_>, primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<String>> {
+    let mut aligner = Aligner { form, pairs: Vec::new(), extra: Vec::new(), problems: Vec::new() };
+    let (p, g) = (Node::new(&primal.leaves, 0), Node::new(&gradient.leaves, 0));
+    aligner.root(&p, &g);
+    if !aligner.problems.is_empty() {
+        return Err(aligner.problems);
+    }
+    let mut pairs = aligner.pairs;
+    pairs.sort_by_key(|(range, _)| range.start);
+    let source = pairs.into_iter().flat_map(|(_, positions)| positions).collect();
+    Ok(Alignment { source, extra: aligner.extra })
+}
+
+impl<'a> Aligner<'a> {
+    fn outputs(&self) -> usize {
+        match self.form {
+            Form::Gradient => 1,
+            Form::Jacobian { outputs } => outputs.values.len(),
+        }
+    }
+
+    /// The places: by name where the gradient has names for all of them, one for one otherwise.
+    fn root(&mut self, primal: &Node<'a>, gradient: &Node<'a>) {
+        let Node::Branch(places) = primal else { return };
+        if gradient.leaves().is_empty() {
+            self.problems.push("the gradient is empty".to_owned());
+            return;
+        }
+        let named = self.find_all(places, gradient).is_some();
+        match &places[..] {
+            [(step, only)] if !named => self.node(&path(&[(*step).clone()]), only, gradient),
+            _ => self.node("", primal, gradient),
+        }
+    }
+
+    /// The gradient's children that answer the primal's names, if every name has one.
+    fn find_all<'g>(
+        &self,
+        children: &[(&OwnedStep, Node<'_>)],
+        gradient: &'g Node<'a>,
+    ) -> Option<Vec<usize>> {
+        let Node::Branch(candidates) = gradient else { return None };
+        children.iter().map(|(step, _)| find(step, candidates)).collect()
+    }
+
+    fn node(&mut self, name: &str, primal: &Node<'a>, gradient: &Node<'a>) {
+        match (primal, gradient) {
+            (Node::Branch(parts), Node::Branch(candidates)) => {
+                self.branches(name, primal, parts, gradient, candidates);
+            }
+            _ => self.scalars(name, primal, gradient),
+        }
+    }
+
+    fn branches(
+        &mut self,
+        name: &str,
+        primal: &Node<'a>,
+        parts: &[(&'a OwnedStep, Node<'a>)],
+        gradient: &Node<'a>,
+        candidates: &[(&'a OwnedStep, Node<'a>)],
+    ) {
+        if primal.has_names() && gradient.has_names() {
+            let found: Vec<Option<usize>> =
+                parts.iter().map(|(step, _)| find(step, candidates)).collect();
+            let positional = found.iter().all(Option::is_none)
+                && parts.len() == candidates.len()
+                && !gradient.is_dictionary();
+            if !positional {
+                for ((step, part), found) in parts.iter().zip(&found) {
+                    let inner = below(name, step);
+                    match found {
+                        Some(i) => self.node(&inner, part, &candidates[*i].1),
+                        None => self.problems.push(format!(
+                            "the gradient has nothing for `{inner}`: it has {}",
+                            gradient.describe()
+                        )),
+                    }
+                }
+                for (i, (step, _)) in candidates.iter().enumerate() {
+                    if !found.contains(&Some(i)) {
+                        self.extra.push(path(&[(*step).clone()]));
+                    }
+                }
+                return;
+            }
+        }
+        if parts.len() == candidates.len() {
+            for ((step, part), (_, candidate)) in parts.iter().zip(candidates) {
+                self.node(&below(name, step), part, candidate);
+            }
+        } else if let [(_, only)] = candidates {
+            self.node(name, primal, only);
+        } else if let [(step, only)] = parts {
+            self.node(&below(name, step), only, gradient);
+        } else {
+            let what =
+                if name.is_empty() { "the parameters".to_owned() } else { format!("`{name}`") };
+            self.problems.push(format!(
+                "the gradient has another structure: {what}: {}, the gradient: {}",
+                primal.describe(),
+                gradient.describe()
+            ));
+        }
+    }
+
+    /// At least one side is a single block.
+    fn scalars(&mut self, name: &str, primal: &Node<'a>, gradient: &Node<'a>) {
+        let outputs = self.outputs();
+        let inputs = primal.len();
+        let mut positions = gradient.positions();
+        let fits = positions.len() == outputs * inputs
+            && match self.form {
+                Form::Gradient => same_shape(primal, gradient),
+                Form::Jacobian { outputs } => jacobian_shape(outputs, primal, gradient),
+            };
+        if !fits {
+            if let (Node::Leaf(_), Node::Branch(candidates)) = (primal, gradient) {
+                // One part that holds it all, a struct around the array, say.
+                if let [(_, only)] = &candidates[..] {
+                    return self.scalars(name, primal, only);
+                }
+                // A Jacobian given output by output: one part for each block of outputs.
+                if let Form::Jacobian { outputs } = self.form
+                    && candidates.len() == outputs.leaves.len()
+                    && candidates
+                        .iter()
+                        .zip(&outputs.leaves)
+                        .all(|((_, c), o)| c.len() == o.range.len() * inputs)
+                {
+                    return self.take(primal, positions);
+                }
+            }
+            let wanted = match self.form {
+                Form::Gradient => primal.describe(),
+                Form::Jacobian { .. } => format!("shape [{outputs}, {inputs}], outputs by inputs"),
+            };
+            let subject = match self.form {
+                Form::Gradient => "the gradient of",
+                Form::Jacobian { .. } => "the Jacobian with respect to",
+            };
+            self.problems.push(format!(
+                "wrong shape: {subject} `{name}` has {}, and should have {wanted}",
+                gradient.describe()
+            ));
+            return;
+        }
+        if positions.len() != outputs * inputs {
+            positions.truncate(outputs * inputs);
+        }
+        self.take(primal, positions);
+    }
+
+    /// Deals out positions, rows of outputs by all inputs of `primal`, to its leaves.
+    fn take(&mut self, primal: &Node<'a>, positions: Vec<usize>) {
+        let (outputs, inputs) = (self.outputs(), primal.len());
+        let mut start = 0;
+        for leaf in primal.leaves() {
+            let mut own = Vec::with_capacity(outputs * leaf.range.len());
+            for output in 0..outputs {
+                let row = output * inputs + start;
+                own.extend(&positions[row..row + leaf.range.len()]);
+            }
+            start += leaf.range.len();
+            self.pairs.push((leaf.range.clone(), own));
+        }
+    }
+}
+
+fn find(step: &OwnedStep, candidates: &[(&OwnedStep, Node<'_>)]) -> Option<usize> {
+    let name = step.name()?;
+    let exact = candidates.iter().position(|(s, _)| s.name() == Some(name));
+    exact
+        .or_else(|| candidates.iter().position(|(s, _)| s.name().is_some_and(|c| answers(name, c))))
+}
+
+fn below(name: &str, step: &OwnedStep) -> String {
+    let mut path = name.to_owned();
+    step.write(&mut path);
+    path
+}
+
+/// Equal shapes, or a plain sequence on one side with as many scalars as the other.
+fn same_shape(primal: &Node<'_>, gradient: &Node<'_>) -> bool {
+    if primal.len() != gradient.len() {
+        return false;
+    }
+    let shapes = (primal.shape(), gradient.shape());
+    let packed = |node: &Node<'_>| matches!(node, Node::Leaf(leaf) if leaf.shape.len() == 1);
+    shapes.0.is_some() && shapes.0 == shapes.1
+        || primal.is_flat()
+        || gradient.is_flat()
+        || (matches!(primal, Node::Branch(_)) && packed(gradient))
+}
+
+/// `[outputs, inputs]`, or the output's shape followed by the input's, or a plain sequence.
+fn jacobian_shape(outputs: &Tree, primal: &Node<'_>, gradient: &Node<'_>) -> bool {
+    if gradient.is_flat() {
+        return true;
+    }
+    let Some(shape) = gradient.shape() else { return false };
+    let output_shape = match &outputs.leaves[..] {
+        [leaf] => leaf.shape.clone(),
+        _ => vec![outputs.values.len()],
+    };
+    let input_shape = primal.shape().unwrap_or_else(|| vec![primal.len()]);
+    shape == [outputs.values.len(), primal.len()]
+        || shape == [output_shape, input_shape.clone()].concat()
+        || (outputs.values.len() == 1 && shape == input_shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ndarray::{Array1, Array2, arr0};
+
+    use super::*;
+
+    fn placed(values: &[(&str, &dyn Flatten)]) -> Tree {
+        let mut tree = Tree::default();
+        for (name, value) in values {
+            tree.graft(name, Tree::of(*value));
+        }
+        tree
+    }
+
+    fn source(primal: &Tree, gradient: &impl Flatten) -> Result<Vec<usize>, Vec<String>> {
+        align(primal, &Tree::of(gradient)).map(|a| a.source)
+    }
+
+    #[test]
+    fn a_dictionary_finds_prefixed_keys_and_notes_the_rest() {
+        let w = BTreeMap::from([("W1", vec![1.0, 2.0]), ("b1", vec![3.0])]);
+        let primal = placed(&[("params", &w)]);
+        let g =
+            BTreeMap::from([("dA0", vec![9.0]), ("dW1", vec![1.0, 2.0]), ("grad_b1", vec![3.0])]);
+        let found = align(&primal, &Tree::of(&g)).unwrap();
+        assert_eq!(found.source, [1, 2, 3]);
+        assert_eq!(found.extra, ["dA0"]);
+        let missing = BTreeMap::from([("dW1", vec![1.0, 2.0]), ("dA0", vec![9.0])]);
+        let problem = source(&primal, &missing).unwrap_err();
+        assert!(problem[0].contains("nothing for `params.b1`"), "{problem:?}");
+    }
+
+    #[test]
+    fn shapes_must_be_the_same_unless_one_side_is_a_plain_sequence() {
+        let primal = placed(&[("w", &Array2::<f64>::zeros((2, 3)))]);
+        assert_eq!(source(&primal, &vec![0.0; 6]).unwrap(), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(source(&primal, &[[0.0; 3]; 2]).unwrap().len(), 6);
+        let transposed = source(&primal, &Array2::<f64>::zeros((3, 2))).unwrap_err();
+        assert!(transposed[0].contains("shape [3, 2]"), "{transposed:?}");
+        assert!(transposed[0].contains("shape [2, 3]"), "{transposed:?}");
+        assert!(source(&primal, &Array1::<f64>::zeros(6)).is_err());
+        assert!(source(&primal, &vec![0.0; 5]).is_err());
+    }
+
+    #[test]
+    fn tuples_answer_places_and_structs_in_order() {
+        let (w, b) = (Array2::<f64>::zeros((2, 2)), Array1::<f64>::zeros(2));
+        let primal = placed(&[("w", &w), ("b", &b)]);
+        assert_eq!(source(&primal, &(w.clone(), b.clone())).unwrap(), [0, 1, 2, 3, 4, 5]);
+        assert!(source(&primal, &(b.clone(), w.clone())).is_err());
+        assert!(source(&primal, &(w.clone(),)).is_err());
+        let packed = vec![0.0; 6];
+        assert_eq!(source(&primal, &packed).unwrap(), [0, 1, 2, 3, 4, 5]);
+        let named = BTreeMap::from([("db", vec![0.0; 2]), ("dw", vec![0.0; 4])]);
+        assert_eq!(source(&primal, &named).unwrap(), [2, 3, 4, 5, 0, 1]);
+    }
+
+    #[test]
+    fn a_jacobian_is_outputs_by_inputs() {
+        let primal = placed(&[("pose", &Array1::<f64>::zeros(3))]);
+        let outputs = Tree::of(&Array1::<f64>::zeros(2));
+        let ok = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((2, 3))));
+        assert_eq!(ok.unwrap().source, [0, 1, 2, 3, 4, 5]);
+        let wrong = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((3, 2))));
+        assert!(wrong.unwrap_err()[0].contains("[2, 3], outputs by inputs"));
+        let nested = align_jacobian(&outputs, &primal, &Tree::of(&[[0.0; 3]; 2]));
+        assert_eq!(nested.unwrap().source.len(), 6);
+        // Two places and one matrix: its columns are dealt out to the places.
+        let two = placed(&[("a", &vec![0.0; 1]), ("b", &vec![0.0; 2])]);
+        let packed = align_jacobian(&outputs, &two, &Tree::of(&Array2::<f64>::zeros((2, 3))));
+        assert_eq!(packed.unwrap().source, [0, 3, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn paths_read_as_the_user_would_write_them() {
+        let layers = vec![BTreeMap::from([("weight", Array2::<f64>::zeros((1, 2)))])];
+        let blocks = placed(&[("layers", &layers)]).blocks();
+        assert_eq!(blocks[0].name, "layers[0].weight");
+        assert_eq!(blocks[0].component(1), "layers[0].weight[0, 1]");
+        let single = placed(&[("params", &BTreeMap::from([("W1", arr0(1.0))]))]).blocks();
+        assert_eq!((&*single[0].name, &*single[0].full_name), ("W1", "params.W1"));
+        assert_eq!(placed(&[("x", &1.0_f64)]).blocks()[0].component(0), "x");
+    }
+}

@@ -1,0 +1,594 @@
+//! The numeric derivative of the forward along one direction, with its error bound.
+//!
+//! One kernel serves every form of check: [`Line`] is the forward restricted to a straight line
+//! through the state, and [`Kernel::differentiate`] finds the derivative of each of its outputs
+//! at 0, only as precisely as the analytic value at hand asks for.
+//!
+//! The first central difference takes the smallest step at which the forward's noise is small
+//! beside `tolerance * |analytic|`; nothing narrower could settle the question, and anything
+//! wider only meets more kinks. Where it does not settle the component, a ladder of steps is
+//! climbed until one of its extrapolated differences does.
+//!
+//! Sources: the noise estimate is More and Wild's table of differences ("Estimating
+//! computational noise", SIAM J. Sci. Comput. 33, 2011); the ladder is Richardson's
+//! extrapolation as Ridders uses it ("Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng.
+//! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
+
+/// The forward along a line: `y(t) = f(theta + t u) - f(theta)`, one value for each output.
+pub(crate) trait Line {
+    /// Number of outputs.
+    fn outputs(&self) -> usize;
+    /// Evaluates at `t` as nearly as the scalar type can represent it. `y` receives the change
+    /// of each output, `floor` the rounding that each cannot be without. Returns the step
+    /// really taken, or `None` where the forward has no finite value.
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64>;
+    /// The length on which the line's coordinates are of order one.
+    fn scale(&self) -> f64;
+    /// Unit roundoff of the coordinates.
+    fn roundoff(&self) -> f64;
+    /// `|theta|` along the line; below `roundoff * magnitude` no step exists.
+    fn magnitude(&self) -> f64;
+}
+
+/// The forward's noise at the state, for one output.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Noise {
+    /// Standard deviation of the rounding in one evaluation.
+    pub(crate) level: f64,
+    /// That level, over the unit roundoff of the value: how many roundings show.
+    pub(crate) ratio: f64,
+}
+
+/// What is asked about one output of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The user's value.
+    pub(crate) analytic: f64,
+    pub(crate) tolerance: f64,
+    pub(crate) noise: Noise,
+}
+
+/// What the differences said about one output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Finding {
+    /// The analytic value is the derivative, to the tolerance.
+    Agrees,
+    /// The analytic value lies between two different one-sided derivatives.
+    Kink,
+    /// The bound is too wide to tell.
+    Undecided,
+    /// The analytic value lies outside the bound, at more than one step.
+    Wrong {
+        /// The one-sided derivatives differ there: look again off the kink.
+        near_kink: bool,
+    },
+}
+
+/// A derivative and what it is worth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estimate {
+    pub(crate) numeric: f64,
+    pub(crate) bound: f64,
+    pub(crate) finding: Finding,
+}
+
+/// Roundings that a difference is trusted beyond, for saying that a value is wrong.
+const CERTAIN: f64 = 6.0;
+/// The same, for saying that it agrees: agreement within the tolerance is itself evidence.
+const LIKELY: f64 = 2.0;
+
+/// One pair of samples at `+t` and `-t`.
+#[derive(Clone, Debug, Default)]
+struct Level {
+    step: f64,
+    plus: f64,
+    minus: f64,
+    y_plus: Vec<f64>,
+    y_minus: Vec<f64>,
+    floor_plus: Vec<f64>,
+    floor_minus: Vec<f64>,
+    usable: bool,
+}
+
+impl Level {
+    fn central(&self, output: usize) -> f64 {
+        (self.y_plus[output] - self.y_minus[output]) / (self.plus + self.minus)
+    }
+    fn forward(&self, output: usize) -> f64 {
+        self.y_plus[output] / self.plus
+    }
+    fn backward(&self, output: usize) -> f64 {
+        -self.y_minus[output] / self.minus
+    }
+    /// Standard deviation of the noise in one of the two samples.
+    fn noise(&self, output: usize, noise: Noise) -> f64 {
+        let floor = self.floor_plus[output].max(self.floor_minus[output]);
+        noise.level.max(noise.ratio * floor)
+    }
+    /// Bound of the noise in the central difference.
+    fn central_noise(&self, output: usize, noise: Noise) -> f64 {
+        CERTAIN * self.noise(output, noise) / self.step
+    }
+    fn unchanged(&self, output: usize) -> bool {
+        self.y_plus[output] == 0.0 && self.y_minus[output] == 0.0
+    }
+}
+
+/// Buffers for the samples of one line, kept from one coordinate to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Kernel {
+    /// In the order of the step, smallest first; only the first `used` belong to this line.
+    levels: Vec<Level>,
+    used: usize,
+    brief: bool,
+}
+
+/// A value with the bound of its error.
+#[derive(Clone, Copy, Debug)]
+struct Bounded {
+    value: f64,
+    bound: f64,
+}
+
+/// What the levels sampled so far say about one output.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    central: Bounded,
+    right: Bounded,
+    left: Bounded,
+    /// The steps that `central` rests on.
+    steps: [f64; 2],
+}
+
+impl Reading {
+    /// The one-sided derivatives differ by more than their errors.
+    fn has_gap(&self) -> bool {
+        (self.right.value - self.left.value).abs() > self.right.bound + self.left.bound
+    }
+    /// `x` is one of the one-sided derivatives, or between them.
+    fn spans(&self, x: f64) -> bool {
+        let low = (self.left.value - self.left.bound).min(self.right.value - self.right.bound);
+        let high = (self.left.value + self.left.bound).max(self.right.value + self.right.bound);
+        (low..=high).contains(&x)
+    }
+}
+
+impl Kernel {
+    /// Whether wrong values are to be believed without a second look: enough others have been
+    /// confirmed.
+    pub(crate) fn brief(&mut self, brief: bool) {
+        self.brief = brief;
+    }
+
+    /// The derivative of each output along `line`, judged against `targets`.
+    pub(crate) fn differentiate(
+        &mut self,
+        line: &mut dyn Line,
+        epsilon: f64,
+        targets: &[Target],
+        estimates: &mut Vec<Estimate>,
+    ) {
+        self.used = 0;
+        estimates.clear();
+        let first = first_step(line, epsilon, targets);
+        let level = self.sample(line, first);
+        estimates
+            .extend(targets.iter().enumerate().map(|(j, t)| settle(&self.levels[level], j, t)));
+        if estimates.iter().all(|e| e.finding == Finding::Agrees) {
+            return;
+        }
+        for step in ladder(line) {
+            self.sample(line, step);
+            if self.judge(targets, estimates, false) {
+                return;
+            }
+        }
+        self.widen(line, targets, estimates);
+        self.judge(targets, estimates, true);
+        if !self.brief && estimates.iter().any(|e| matches!(e.finding, Finding::Wrong { .. })) {
+            self.confirm(line, targets, estimates);
+        }
+    }
+
+    /// Takes the pair of samples at `step`; returns its place among the levels.
+    fn sample(&mut self, line: &mut dyn Line, step: f64) -> usize {
+        if self.levels.len() == self.used {
+            self.levels.push(Level::default());
+        }
+        let outputs = line.outputs();
+        let level = &mut self.levels[self.used];
+        for values in
+            [&mut level.y_plus, &mut level.y_minus, &mut level.floor_plus, &mut level.floor_minus]
+        {
+            values.resize(outputs, 0.0);
+        }
+        let plus = line.sample(step, &mut level.y_plus, &mut level.floor_plus);
+        let minus = match plus {
+            Some(_) => line.sample(-step, &mut level.y_minus, &mut level.floor_minus),
+            None => None,
+        };
+        level.usable = false;
+        level.step = step;
+        if let (Some(plus), Some(minus)) = (plus, minus)
+            && plus > 0.0
+            && minus < 0.0
+        {
+            (level.plus, level.minus, level.usable) = (plus, -minus, true);
+            level.step = 0.5 * (plus - minus);
+        }
+        let mut place = self.used;
+        self.used += 1;
+        while place > 0 && self.levels[place - 1].step > self.levels[place].step {
+            self.levels.swap(place - 1, place);
+            place -= 1;
+        }
+        place
+    }
+
+    fn usable(&self) -> impl Iterator<Item = &Level> + Clone {
+        self.levels[..self.used].iter().filter(|level| level.usable)
+    }
+
+    /// Reads the levels for every output that is still open; true when none is left open.
+    fn judge(&self, targets: &[Target], estimates: &mut [Estimate], last: bool) -> bool {
+        let mut done = true;
+        for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
+            if estimate.finding != Finding::Agrees {
+                *estimate = conclude(self.read(j, target.noise), target, last);
+                done &= estimate.finding == Finding::Agrees;
+            }
+        }
+        done
+    }
+
+    /// While rounding is what limits the answer, wider steps than the coordinate's own scale.
+    fn widen(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+        let limit = line.scale().max(1.0) / 16.0;
+        loop {
+            let Some(widest) = self.usable().map(|level| level.step).reduce(f64::max) else {
+                return;
+            };
+            let open = |(j, e): (usize, &Estimate)| {
+                let noise = self.levels[self.used - 1].central_noise(j, targets[j].noise);
+                e.finding == Finding::Undecided && e.bound <= 4.0 * noise
+            };
+            if widest * 16.0 > limit || !estimates.iter().enumerate().any(open) {
+                return;
+            }
+            self.sample(line, widest * 16.0);
+            if self.judge(targets, estimates, false) {
+                return;
+            }
+        }
+    }
+
+    /// Best central and one-sided derivatives of output `j` from the levels at hand.
+    fn read(&self, j: usize, noise: Noise) -> Option<Reading> {
+        let levels = self.usable();
+        let count = levels.clone().count();
+        if count < 2 {
+            return None;
+        }
+        let unknown = Bounded { value: f64::NAN, bound: f64::INFINITY };
+        let mut best =
+            Reading { central: unknown, right: unknown, left: unknown, steps: [f64::NAN; 2] };
+        let mut sides = [f64::NAN; 2];
+        for (k, level) in levels.clone().enumerate() {
+            let mut wider = levels.clone().skip(k + 1);
+            let (next, after) = (wider.next(), wider.next());
+            let mut central = central(level, next, after, j, noise);
+            // A bias that wider steps share, from a kink that they all contain, shows in the
+            // narrower ones.
+            for narrower in levels.clone().take(k) {
+                let apart = (narrower.central(j) - central.value).abs();
+                central.bound = central.bound.max(apart - narrower.central_noise(j, noise));
+            }
+            if central.bound < best.central.bound {
+                best.central = central;
+                best.steps = [level.step, f64::NAN];
+            }
+            let right = one_sided(level, next, after, j, noise, Level::forward);
+            if right.bound < best.right.bound {
+                best.right = right;
+                sides[0] = level.step;
+            }
+            let left = one_sided(level, next, after, j, noise, Level::backward);
+            if left.bound < best.left.bound {
+                best.left = left;
+                sides[1] = level.step;
+            }
+        }
+        // Two one-sided derivatives that meet are the derivative.
+        let Reading { right, left, .. } = best;
+        let apart = 0.5 * (right.value - left.value).abs();
+        let met = Bounded {
+            value: 0.5 * (right.value + left.value),
+            bound: right.bound.max(left.bound) + apart,
+        };
+        if met.bound < best.central.bound && !best.has_gap() {
+            best.central = met;
+            best.steps = sides;
+        }
+        Some(best)
+    }
+
+    /// Before a value is called wrong: is the forward noisier at the stencil's own width than it
+    /// was near the state, and does a step of another size show the same difference?
+    fn confirm(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+        let Some(narrowest) = self.usable().map(|level| level.step).next() else { return };
+        let widest = self.usable().map(|level| level.step).last().unwrap_or(narrowest);
+        let mut targets = targets.to_vec();
+        for step in [(narrowest * widest).sqrt(), widest / 4.0] {
+            let local = noise_table(line, step, step / 24.0, 6);
+            for (target, local) in targets.iter_mut().zip(&local) {
+                if let Some(local) = local
+                    && local.level > target.noise.level
+                {
+                    target.noise.level = local.level;
+                }
+            }
+        }
+        // Steps around those that the estimate rests on: a kink just inside the stencil moves
+        // these differences by much more than the ladder's wide ratios show.
+        let mut around = Vec::new();
+        for (j, estimate) in estimates.iter().enumerate() {
+            if matches!(estimate.finding, Finding::Wrong { .. })
+                && let Some(reading) = self.read(j, targets[j].noise)
+            {
+                for step in reading.steps {
+                    around.extend([0.37 * step, 2.7 * step]);
+                }
+            }
+        }
+        around.sort_by(f64::total_cmp);
+        around.dedup_by(|a, b| *a < 1.2 * *b);
+        for step in around.into_iter().filter(|step| step.is_finite()).take(8) {
+            self.sample(line, step);
+        }
+        for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
+            if matches!(estimate.finding, Finding::Wrong { .. }) {
+                *estimate = conclude(self.read(j, target.noise), target, true);
+                if !self.shows_twice(j, target) {
+                    estimate.finding = match estimate.finding {
+                        Finding::Wrong { .. } => Finding::Undecided,
+                        other => other,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Whether two steps of different size, each by itself, show the same difference from the
+    /// analytic value. A kink that narrower steps cannot resolve shows another one at each step.
+    fn shows_twice(&self, j: usize, target: &Target) -> bool {
+        let g = target.analytic;
+        let shows = |level: &&Level| {
+            let d = level.central(j);
+            let allowed = target.tolerance * (g.abs() + d.abs());
+            (g - d).abs() > allowed + level.central_noise(j, target.noise)
+        };
+        let showing: Vec<&Level> = self.usable().filter(shows).collect();
+        showing.iter().enumerate().any(|(k, narrow)| {
+            showing[k + 1..].iter().any(|wide| {
+                let (a, b) = (g - narrow.central(j), g - wide.central(j));
+                wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * a.abs().max(b.abs())
+            })
+        })
+    }
+}
+
+/// The first step: as narrow as the noise lets it be for the largest analytic value asked about.
+/// For a zero, wide: a forward that does not change at all on a wide step is flat.
+fn first_step(line: &dyn Line, epsilon: f64, targets: &[Target]) -> f64 {
+    let scale = line.scale();
+    let wide = scale / 128.0;
+    let Some(most) = targets.iter().max_by(|a, b| a.analytic.abs().total_cmp(&b.analytic.abs()))
+    else {
+        return wide;
+    };
+    let level = targets.iter().map(|t| t.noise.level).fold(0.0, f64::max);
+    let needed = 4.0 * LIKELY * level / (2.0 * most.tolerance * most.analytic.abs());
+    let least = 64.0 * line.roundoff() * line.magnitude();
+    // NaN (0 / 0) means that nothing is known to be needed: a wide step.
+    let step = if needed.is_nan() { wide } else { needed.max(epsilon * scale).min(wide) };
+    step.max(least)
+}
+
+/// The steps of the ladder, the most useful first: the middle, a wider one to extrapolate with,
+/// then narrower ones to get below kinks, then the widest against noise.
+fn ladder(line: &dyn Line) -> impl Iterator<Item = f64> + use<> {
+    let (top, ratio, order): (f64, f64, &[i32]) = if line.roundoff() < 1e-10 {
+        (1.0 / 32.0, 16.0, &[2, 1, 3, 0, 4, 5, 6])
+    } else {
+        (1.0 / 4.0, 4.0, &[2, 1, 3, 0, 4, 5])
+    };
+    let scale = line.scale();
+    let least = 16.0 * line.roundoff() * line.magnitude();
+    order.iter().map(move |&k| scale * top / ratio.powi(k)).filter(move |&step| step > least)
+}
+
+/// What the first level alone can settle.
+fn settle(level: &Level, j: usize, target: &Target) -> Estimate {
+    if !level.usable {
+        return Estimate { numeric: f64::NAN, bound: f64::INFINITY, finding: Finding::Undecided };
+    }
+    let numeric = level.central(j);
+    let bound = level.central_noise(j, target.noise);
+    let allowed = target.tolerance * (target.analytic.abs() + numeric.abs());
+    let flat = target.analytic == 0.0 && level.unchanged(j);
+    let close = (target.analytic - numeric).abs() <= allowed;
+    let finding = if flat || (close && bound * (LIKELY / CERTAIN) <= allowed) {
+        Finding::Agrees
+    } else {
+        Finding::Undecided
+    };
+    Estimate { numeric, bound, finding }
+}
+
+/// Turns a reading into a finding. Kinks and wrong values are only called when all levels are in.
+fn conclude(reading: Option<Reading>, target: &Target, last: bool) -> Estimate {
+    let g = target.analytic;
+    let Some(reading) = reading else {
+        return Estimate { numeric: f64::NAN, bound: f64::INFINITY, finding: Finding::Undecided };
+    };
+    let Bounded { value: numeric, bound } = reading.central;
+    let allowed = target.tolerance * (g.abs() + numeric.abs());
+    let difference = (g - numeric).abs();
+    if difference <= allowed && bound * (LIKELY / CERTAIN) <= allowed {
+        return Estimate { numeric, bound, finding: Finding::Agrees };
+    }
+    let mut estimate = Estimate { numeric, bound, finding: Finding::Undecided };
+    if !last {
+        return estimate;
+    }
+    // A narrower central difference may be clear of the kink that the one-sided ones see.
+    let jump = (reading.right.value - reading.left.value).abs();
+    let gap = reading.has_gap() && bound > 0.25 * jump;
+    if difference > allowed + bound && !(gap && reading.spans(g)) {
+        estimate.finding = Finding::Wrong { near_kink: gap };
+    } else if gap && bound > allowed && reading.spans(g) {
+        estimate.numeric = 0.5 * (reading.left.value + reading.right.value);
+        estimate.bound = 0.5 * (reading.left.value - reading.right.value).abs()
+            + reading.left.bound.max(reading.right.bound);
+        estimate.finding = Finding::Kink;
+    }
+    estimate
+}
+
+/// The central difference of `level`, extrapolated with one or two wider levels.
+fn central(
+    level: &Level,
+    next: Option<&Level>,
+    after: Option<&Level>,
+    j: usize,
+    noise: Noise,
+) -> Bounded {
+    let value = level.central(j);
+    let rounding = level.central_noise(j, noise);
+    let Some(next) = next else {
+        return Bounded { value, bound: f64::INFINITY };
+    };
+    let square = |a: &Level, b: &Level| (b.step / a.step) * (b.step / a.step);
+    let r = square(level, next);
+    let correction = (value - next.central(j)) / (r - 1.0);
+    // The one-sided slopes part as h f'' where the forward is smooth; what is left of their
+    // difference at h = 0 is a kink within both steps, and shifts the central difference by half.
+    let gap = |l: &Level| l.forward(j) - l.backward(j);
+    let ratio = next.step / level.step;
+    let jump = (ratio * gap(level) - gap(next)) / (ratio - 1.0);
+    let common = rounding * r / (r - 1.0) + 0.5 * jump.abs();
+    let fine = (value - next.central(j)).abs();
+    // Without a second derivative at the state the difference converges as h, not as h^2.
+    let linear = Bounded { value: value + correction, bound: 2.0 * fine / (ratio - 1.0) + common };
+    let Some(after) = after else { return linear };
+    let s = square(next, after);
+    let coarse = (next.central(j) - after.central(j)).abs();
+    if fine * s.powf(0.75) > coarse + rounding {
+        return linear;
+    }
+    let fourth = Bounded { value: value + correction, bound: 2.0 * correction.abs() + common };
+    let next_fourth = next.central(j) + (next.central(j) - after.central(j)) / (s - 1.0);
+    let sixth = (fourth.value - next_fourth) / (square(level, after) - 1.0);
+    let bound = 8.0 * sixth.abs() + common;
+    if bound < fourth.bound { Bounded { value: fourth.value + sixth, bound } } else { fourth }
+}
+
+/// A one-sided derivative, extrapolated with one or two wider levels.
+fn one_sided(
+    level: &Level,
+    next: Option<&Level>,
+    after: Option<&Level>,
+    j: usize,
+    noise: Noise,
+    slope: impl Fn(&Level, usize) -> f64,
+) -> Bounded {
+    let Some(next) = next else { return Bounded { value: f64::NAN, bound: f64::INFINITY } };
+    let extrapolate = |near: &Level, far: &Level| {
+        let ratio = far.step / near.step;
+        (ratio * slope(near, j) - slope(far, j)) / (ratio - 1.0)
+    };
+    let value = extrapolate(level, next);
+    let mut truncation = (value - slope(level, j)).abs();
+    if let Some(after) = after {
+        let ratio = next.step / level.step;
+        let coarse = extrapolate(next, after);
+        truncation = truncation.min(4.0 * (value - coarse).abs() / ratio);
+    }
+    let rounding = 2.0 * level.central_noise(j, noise) * 1.2;
+    Bounded { value, bound: truncation + rounding }
+}
+
+/// Noise of each output from a table of differences over `points` samples that start at `start`
+/// and are `spacing` apart; `None` where the samples do not move (the spacing is too small to
+/// show anything) or are not finite.
+pub(crate) fn noise_table(
+    line: &mut dyn Line,
+    start: f64,
+    spacing: f64,
+    points: usize,
+) -> Vec<Option<Noise>> {
+    let outputs = line.outputs();
+    let mut rows = vec![Vec::with_capacity(points); outputs];
+    let mut floors = vec![0.0_f64; outputs];
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    for k in 0..points {
+        if line.sample(start + k as f64 * spacing, &mut y, &mut floor).is_none() {
+            return vec![None; outputs];
+        }
+        for j in 0..outputs {
+            rows[j].push(y[j]);
+            floors[j] = floors[j].max(floor[j]);
+        }
+    }
+    rows.into_iter().zip(floors).map(|(row, floor)| table(row, floor)).collect()
+}
+
+fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
+    let moving = row.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    if 2 * moving < row.len() - 1 {
+        return None;
+    }
+    let mut level = f64::INFINITY;
+    // Differences of order k magnify independent noise by the root of the sum of squared
+    // binomials, (2k)! / (k!)^2, and shrink the smooth part.
+    let mut factor = 1.0;
+    for order in 1..=5_usize.min(row.len() - 2) {
+        for i in 0..row.len() - 1 {
+            row[i] = row[i + 1] - row[i];
+        }
+        row.pop();
+        factor *= (2.0 * (2.0 * order as f64 - 1.0)) / order as f64;
+        if order >= 3 {
+            let mean = row.iter().map(|d| d * d).sum::<f64>() / row.len() as f64;
+            level = level.min((mean / factor).sqrt());
+        }
+    }
+    let level = level.max(floor);
+    Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
+}
+
+/// The forward's noise near the state: the spacing grows until the outputs move.
+pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
+    let outputs = line.outputs();
+    let mut noise: Vec<Option<Noise>> = vec![None; outputs];
+    let mut spacing = 1e-8_f64.max(64.0 * line.roundoff());
+    let widest = if line.roundoff() < 1e-10 { 1e-3 } else { 1e-2 };
+    while spacing <= widest && noise.iter().any(Option::is_none) {
+        let found = noise_table(line, spacing, spacing, 8);
+        for (known, found) in noise.iter_mut().zip(found) {
+            *known = known.or(found);
+        }
+        spacing *= 32.0;
+    }
+    // An output that never moves: the rounding of its value.
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let needs = noise.iter().any(Option::is_none);
+    if needs && line.sample(0.0, &mut y, &mut floor).is_none() {
+        floor.fill(0.0);
+    }
+    noise
+        .into_iter()
+        .zip(floor)
+        .map(|(noise, floor)| noise.unwrap_or(Noise { level: floor, ratio: 1.0 }))
+        .collect()
+}

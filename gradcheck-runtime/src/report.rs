@@ -1,0 +1,574 @@
+//! The result of a check as a value, and the one place where it is put into words.
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use crate::case::Case;
+use crate::check::{Checker, Kind, Meta, StateReport};
+use crate::evidence::{Counts, Evidence, Verdict};
+use crate::failure::{Failure, number};
+use crate::style::{Paint, Tone};
+
+/// The classical grade of a relative difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// Up to 1e-7.
+    LikelyCorrect,
+    /// Up to 1e-5.
+    DoubleCheck,
+    /// Above 1e-5, up to 1e-3.
+    Suspicious,
+    /// Above 1e-3, or not a number.
+    Worry,
+}
+
+impl Grade {
+    /// The grade of a difference.
+    pub fn of(difference: f64) -> Grade {
+        if difference <= 1e-7 {
+            Grade::LikelyCorrect
+        } else if difference <= 1e-5 {
+            Grade::DoubleCheck
+        } else if difference <= 1e-3 {
+            Grade::Suspicious
+        } else {
+            Grade::Worry
+        }
+    }
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Grade::LikelyCorrect => "likely correct (up to 1e-7)",
+            Grade::DoubleCheck => "double-check the components (1e-7 to 1e-5)",
+            Grade::Suspicious => "suspicious (1e-5 to 1e-3)",
+            Grade::Worry => "worry: probably a bug (above 1e-3)",
+        })
+    }
+}
+
+/// Why a check did not pass.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// No state was to be checked at all.
+    NoCases,
+    /// The first failing state, as small as it could be made.
+    State(Box<Found>),
+    /// These blocks could hold anything: no state would have shown it.
+    NeverExercised(Vec<Unexercised>),
+}
+
+/// A block whose gradient no state put to the test.
+#[derive(Clone, Debug)]
+pub struct Unexercised {
+    /// Path of the block.
+    pub block: String,
+    /// Whether the analytic gradient was zero in every state.
+    pub zero: bool,
+    /// Whether rounding hid every component in every state.
+    pub undecided: bool,
+}
+
+/// A failing state.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub(crate) case: Case,
+    /// The numbers.
+    pub state: StateReport,
+    /// Each draw in a few words.
+    pub draws: Vec<(String, String)>,
+    /// Simpler cases that were tried.
+    pub trials: usize,
+}
+
+#[derive(Clone, Debug)]
+struct BlockSummary {
+    name: String,
+    full_name: String,
+    exercised: bool,
+    zero: bool,
+    undecided: bool,
+}
+
+/// What a check came to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    function: String,
+    kind: Kind,
+    module: &'static str,
+    test: &'static str,
+    file: &'static str,
+    line: u32,
+    allow_zero: &'static [&'static str],
+    /// The seed that repeats the run.
+    pub seed: u64,
+    /// States that were judged.
+    pub states: usize,
+    /// States whose gradient was wrong, or that failed otherwise.
+    pub failing_states: usize,
+    /// Components by verdict, over all states.
+    pub counts: Counts,
+    /// Planted faults: caught, and planted.
+    pub planted: (usize, usize),
+    /// Calls of the forward alone.
+    pub forward_calls: usize,
+    /// Calls of the gradient.
+    pub gradient_calls: usize,
+    /// Largest classical difference among the states that passed.
+    pub largest_difference: f64,
+    /// Why the check did not pass.
+    pub trouble: Option<Trouble>,
+    /// What the fault looks like, in words.
+    pub diagnosis: Vec<String>,
+    /// Wall time.
+    pub elapsed: Duration,
+    blocks: Vec<BlockSummary>,
+    notes: BTreeSet<String>,
+    failing: Vec<(Case, StateReport)>,
+    passing: Vec<Evidence>,
+}
+
+/// Failing and passing states that are kept for the diagnosis.
+const KEPT: usize = 12;
+/// Rows of blocks and of components that are printed.
+const ROWS: usize = 12;
+
+impl Report {
+    pub(crate) fn new(meta: &Meta, kind: Kind, seed: u64) -> Report {
+        Report {
+            function: match meta.type_name {
+                Some(name) => format!("{name}::{}", meta.function),
+                None => meta.function.to_owned(),
+            },
+            kind,
+            module: meta.module,
+            test: meta.test,
+            file: meta.file,
+            line: meta.line,
+            allow_zero: meta.allow_zero,
+            seed,
+            states: 0,
+            failing_states: 0,
+            counts: Counts::default(),
+            planted: (0, 0),
+            forward_calls: 0,
+            gradient_calls: 0,
+            largest_difference: 0.0,
+            trouble: None,
+            diagnosis: Vec::new(),
+            elapsed: Duration::ZERO,
+            blocks: Vec::new(),
+            notes: BTreeSet::new(),
+            failing: Vec::new(),
+            passing: Vec::new(),
+        }
+    }
+
+    /// Takes in the states of one chunk, in their order.
+    pub(crate) fn add(&mut self, results: Vec<(Case, StateReport)>) {
+        for (case, state) in results {
+            self.states += 1;
+            self.forward_calls += state.forward_calls;
+            self.gradient_calls += state.gradient_calls;
+            self.counts += state.counts();
+            self.notes.extend(state.notes.iter().cloned());
+            if state.is_wrong() {
+                self.failing_states += 1;
+                if self.trouble.is_none() {
+                    self.trouble = Some(Trouble::State(Box::new(Found {
+                        case: case.clone(),
+                        state: state.clone(),
+                        draws: Vec::new(),
+                        trials: 0,
+                    })));
+                }
+                if self.failing.len() < KEPT {
+                    self.failing.push((case, state));
+                }
+                continue;
+            }
+            self.largest_difference = self.largest_difference.max(state.relative_difference());
+            let planted = state.planted();
+            self.planted.0 += planted.caught;
+            self.planted.1 += planted.planted;
+            self.summarise(&state.evidence, &planted.exercised);
+            if self.passing.len() < KEPT {
+                self.passing.push(state.evidence);
+            }
+        }
+    }
+
+    fn summarise(&mut self, evidence: &Evidence, exercised: &[bool]) {
+        for (block, &exercised) in evidence.blocks.iter().zip(exercised) {
+            let range = block.range.clone();
+            let zero = evidence.analytic[range.clone()].iter().all(|&g| g == 0.0);
+            let undecided = evidence.counts(range.clone()).undecided == range.len();
+            match self.blocks.iter_mut().find(|b| b.full_name == block.full_name) {
+                Some(known) => {
+                    known.exercised |= exercised;
+                    known.zero &= zero;
+                    known.undecided &= undecided;
+                }
+                None => self.blocks.push(BlockSummary {
+                    name: block.name.clone(),
+                    full_name: block.full_name.clone(),
+                    exercised,
+                    zero,
+                    undecided,
+                }),
+            }
+        }
+    }
+
+    /// What only all states together show.
+    pub(crate) fn conclude(&mut self, checker: &Checker<'_>) {
+        if self.trouble.is_none() && self.kind == Kind::RandomInit && self.states >= 4 {
+            let unexercised: Vec<Unexercised> = self
+                .blocks
+                .iter()
+                .filter(|b| !b.exercised && !self.is_allowed(b))
+                .map(|b| Unexercised {
+                    block: b.name.clone(),
+                    zero: b.zero,
+                    undecided: b.undecided,
+                })
+                .collect();
+            if !unexercised.is_empty() {
+                self.trouble = Some(Trouble::NeverExercised(unexercised));
+            }
+        }
+        if let Some(Trouble::State(found)) = &mut self.trouble {
+            found.draws = checker.describe(&found.case);
+        }
+    }
+
+    fn is_allowed(&self, block: &BlockSummary) -> bool {
+        self.allow_zero.iter().any(|allowed| {
+            [&block.name, &block.full_name].iter().any(|name| {
+                // The parameters of a Jacobian's block are what may be zero in it.
+                let name = name.rsplit(" / d ").next().unwrap_or(name);
+                name.strip_prefix(allowed)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+        })
+    }
+
+    /// The failing states that were kept, first one first.
+    pub fn failing(&self) -> impl Iterator<Item = &StateReport> {
+        self.failing.iter().map(|(_, state)| state)
+    }
+
+    /// States that passed, as contrast.
+    pub fn passing(&self) -> &[Evidence] {
+        &self.passing
+    }
+
+    /// The first line of a failure.
+    pub fn headline(&self) -> String {
+        let function = &self.function;
+        match &self.trouble {
+            None => format!("{function}: the gradient agrees"),
+            Some(Trouble::NoCases) => format!("{function}: no state was checked (cases = 0)"),
+            Some(Trouble::NeverExercised(blocks)) => {
+                let names: Vec<&str> = blocks.iter().map(|b| b.block.as_str()).collect();
+                format!("{function}: never exercised: {}", names.join(", "))
+            }
+            Some(Trouble::State(found)) => {
+                let at = found.place();
+                match &found.state.failure {
+                    Some(failure) => format!("{function}: {} {at}", failure.title()),
+                    None => format!("{function}: the gradient is wrong {at}"),
+                }
+            }
+        }
+    }
+
+    /// One line for a check that passed.
+    pub fn summary(&self) -> String {
+        let Counts { agreed, kinks, undecided, .. } = self.counts;
+        let kind = match self.kind {
+            Kind::RandomInit => "random initialisations",
+            Kind::AfterTraining => "trained states",
+        };
+        let lost = if undecided * 10 > self.counts.total() {
+            "; rounding of the forward hides much: see `undecided` in the documentation"
+        } else {
+            ""
+        };
+        let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
+        format!(
+            "gradcheck {}: {} {kind}, {} components: {agreed} agree, {kinks} kink, {undecided} \
+             undecided; largest difference {:.1e}; planted faults caught: {} of {}; {} forward \
+             calls, {:.2} s{lost}{notes}",
+            self.function,
+            self.states,
+            self.counts.total(),
+            self.largest_difference,
+            self.planted.0,
+            self.planted.1,
+            self.forward_calls + self.gradient_calls,
+            self.elapsed.as_secs_f64(),
+        )
+    }
+
+    /// The report with or without colour, `width` columns wide.
+    pub fn render(&self, colour: bool, width: usize) -> String {
+        let mut out = Page { paint: Paint::new(colour), width: width.max(40), text: String::new() };
+        self.write(&mut out);
+        out.text
+    }
+
+    fn write(&self, out: &mut Page) {
+        out.line(&[(Tone::Bad, &self.headline())]);
+        out.line(&[(Tone::Faint, &format!("  {}:{}", self.file, self.line))]);
+        match &self.trouble {
+            None => out.plain(&format!("  {}", self.summary())),
+            Some(Trouble::NoCases) => {
+                out.plain("  A check of no states proves nothing: set `cases`, or GRADCHECK_CASES, to 1 or more.");
+            }
+            Some(Trouble::NeverExercised(blocks)) => self.write_unexercised(out, blocks),
+            Some(Trouble::State(found)) => self.write_state(out, found),
+        }
+        if !self.notes.is_empty() {
+            out.blank();
+        }
+        for note in &self.notes {
+            out.plain(&format!("  note: {note}"));
+        }
+        if self.trouble.is_some() {
+            out.blank();
+            let module = self.module.split_once("::").map_or("", |(_, rest)| rest);
+            let test = if module.is_empty() {
+                self.test.to_owned()
+            } else {
+                format!("{module}::{}", self.test)
+            };
+            out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
+        }
+    }
+
+    fn write_unexercised(&self, out: &mut Page, blocks: &[Unexercised]) {
+        for block in blocks.iter().take(ROWS) {
+            let why = if block.undecided {
+                "rounding of the forward hides every component of it, in every state"
+            } else if block.zero {
+                "its gradient is zero in every state, and so is the difference of the forward"
+            } else {
+                "a zero or a flipped sign in its place would have passed in every state"
+            };
+            out.line(&[
+                (Tone::Name, &format!("  {}", block.block)),
+                (Tone::Plain, &format!(": {why}")),
+            ]);
+        }
+        out.blank();
+        out.plain("  A check that cannot fail proves nothing. Let the forward use the block, or draw states");
+        let first = blocks.first().map_or("..", |b| b.block.as_str());
+        out.plain(&format!(
+            "  in which it matters; if its gradient is zero by design, say so: `allow_zero({first})`."
+        ));
+    }
+
+    fn write_state(&self, out: &mut Page, found: &Found) {
+        if let Some(failure) = &found.state.failure {
+            out.blank();
+            for line in failure.to_string().lines() {
+                out.plain(&format!("  {line}"));
+            }
+            if matches!(failure, Failure::Panicked { .. }) && found.state.gradient_calls == 0 {
+                out.plain("  (no gradient had been asked for yet)");
+            }
+        } else {
+            self.write_numbers(out, &found.state.evidence);
+        }
+        if !found.draws.is_empty() {
+            out.blank();
+            let size = if found.trials > 0 { "smallest" } else { "this" };
+            out.plain(&format!("  {size} case:"));
+            for (name, value) in found.draws.iter().take(ROWS) {
+                out.clipped(&format!("    {name} = {value}"));
+            }
+        }
+        if self.failing_states > 1 || self.states > 1 {
+            out.blank();
+            out.plain(&format!(
+                "  {} of the {} states checked so far fail.",
+                self.failing_states, self.states
+            ));
+        }
+    }
+
+    fn write_numbers(&self, out: &mut Page, evidence: &Evidence) {
+        let difference = evidence.relative_difference(0..evidence.verdict.len());
+        let tolerance = evidence.tolerance.iter().copied().fold(f64::NAN, f64::min);
+        out.plain(&format!(
+            "  difference {:.3e} = |g - g~| / (|g| + |g~|), tolerance {tolerance:.0e}: {}",
+            difference,
+            Grade::of(difference),
+        ));
+        if !self.diagnosis.is_empty() {
+            out.blank();
+            for line in &self.diagnosis {
+                out.line(&[(Tone::Good, "  diagnosis: "), (Tone::Plain, line)]);
+            }
+        }
+        out.blank();
+        self.write_blocks(out, evidence);
+        out.blank();
+        write_components(out, evidence);
+    }
+
+    fn write_blocks(&self, out: &mut Page, evidence: &Evidence) {
+        let mut order: Vec<usize> = (0..evidence.blocks.len()).collect();
+        let wrong = |&b: &usize| evidence.counts(evidence.blocks[b].range.clone()).wrong;
+        if order.len() > ROWS {
+            order.sort_by_key(|b| std::cmp::Reverse(wrong(b)));
+        }
+        let mut rows = vec![
+            ["block", "shape", "difference", "agree", "kink", "undecided", "wrong"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        for &b in order.iter().take(ROWS) {
+            let block = &evidence.blocks[b];
+            let counts = evidence.counts(block.range.clone());
+            rows.push(vec![
+                block.name.clone(),
+                format!("{:?}", block.shape),
+                format!("{:.1e}", evidence.relative_difference(block.range.clone())),
+                counts.agreed.to_string(),
+                counts.kinks.to_string(),
+                counts.undecided.to_string(),
+                counts.wrong.to_string(),
+            ]);
+        }
+        out.table(&rows, |row| row.last().is_some_and(|wrong| wrong != "0"));
+        if order.len() > ROWS {
+            out.plain(&format!("  .. and {} more blocks", order.len() - ROWS));
+        }
+    }
+}
+
+fn write_components(out: &mut Page, evidence: &Evidence) {
+    let mut worst: Vec<usize> =
+        (0..evidence.verdict.len()).filter(|&i| evidence.verdict[i] == Verdict::Wrong).collect();
+    let relative = |i: usize| {
+        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
+        (g - d).abs() / (g.abs() + d.abs())
+    };
+    let total = worst.len();
+    worst.sort_by(|&a, &b| relative(b).total_cmp(&relative(a)).then(a.cmp(&b)));
+    worst.truncate(6);
+    let mut rows =
+        vec![["component", "analytic", "numeric", "bound", "ratio"].map(str::to_owned).to_vec()];
+    for i in worst {
+        let block = evidence.blocks.iter().find(|b| b.range.contains(&i));
+        let path = block.map_or_else(String::new, |b| b.component(i - b.range.start));
+        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
+        let ratio = if d == 0.0 { "-".to_owned() } else { number(g / d) };
+        let bound = format!("{:.0e}", evidence.bound[i]);
+        rows.push(vec![path, number(g), number(d), bound, ratio]);
+    }
+    out.table(&rows, |_| false);
+    if total > 6 {
+        out.plain(&format!("  .. and {} more wrong components", total - 6));
+    }
+}
+
+impl Found {
+    fn place(&self) -> String {
+        let dims: Vec<String> =
+            self.state.evidence.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let dims = if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) };
+        match self.case.steps {
+            0 => format!("at a random initialisation{dims}"),
+            1 => format!("after 1 training step{dims}"),
+            k => format!("after {k} training steps{dims}"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(crate::style::wanted(), crate::style::width()))
+    }
+}
+
+/// Text under construction.
+struct Page {
+    paint: Paint,
+    width: usize,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, parts: &[(Tone, &str)]) {
+        for (tone, text) in parts {
+            self.text.push_str(&self.paint.apply(*tone, text));
+        }
+        self.text.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A line, broken at spaces where it is too long, its continuation indented as it is.
+    fn plain(&mut self, text: &str) {
+        let indent = text.len() - text.trim_start().len();
+        let mut column = 0;
+        for word in text.split_inclusive(' ') {
+            let length = word.trim_end().chars().count();
+            if column > indent && column + length > self.width {
+                while self.text.ends_with(' ') {
+                    self.text.pop();
+                }
+                self.text.push('\n');
+                self.text.push_str(&" ".repeat(indent));
+                column = indent;
+            }
+            self.text.push_str(word);
+            column += word.chars().count();
+        }
+        self.text.push('\n');
+    }
+
+    /// A line, cut where it is too long.
+    fn clipped(&mut self, text: &str) {
+        let long = text.chars().count() > self.width;
+        let cut: String =
+            text.chars().take(if long { self.width - 3 } else { self.width }).collect();
+        self.text.push_str(&cut);
+        self.text.push_str(if long { " ..\n" } else { "\n" });
+    }
+
+    /// Columns as wide as their widest cell; the first is aligned left, the others right.
+    fn table(&mut self, rows: &[Vec<String>], bad: impl Fn(&[String]) -> bool) {
+        let columns = rows.first().map_or(0, Vec::len);
+        let width = |c: usize| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0);
+        let mut widths: Vec<usize> = (0..columns).map(width).collect();
+        if let Some(first) = widths.first_mut() {
+            *first = (*first).min(self.width / 2);
+        }
+        for (number, row) in rows.iter().enumerate() {
+            let mut line = String::from("  ");
+            for (c, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                let cell: String = if cell.chars().count() > width {
+                    let tail = cell.chars().count() - width + 2;
+                    format!("..{}", cell.chars().skip(tail).collect::<String>())
+                } else {
+                    cell.clone()
+                };
+                line +=
+                    &if c == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
+            }
+            let tone = match number {
+                0 => Tone::Faint,
+                _ if bad(row) => Tone::Bad,
+                _ => Tone::Plain,
+            };
+            self.line(&[(tone, line.trim_end())]);
+        }
+    }
+}

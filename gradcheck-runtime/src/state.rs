@@ -1,0 +1,793 @@
+//! One state under examination: its parameters, its outputs, and the calls made on it.
+use std::sync::Arc;
+
+use crate::case::{Case, Dim, Draw};
+use crate::evidence::Block;
+use crate::failure::Failure;
+use crate::layout::{self, Alignment, SetAll, SetOne, Tree, Values};
+use crate::numeric::Line;
+use crate::panics::caught;
+use crate::probe::{Cotangent, Fill, Probe, fill_value};
+use crate::problem::Session;
+use crate::random;
+
+/// What is differentiated, and what its components are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A scalar, or the inner product of the outputs with the cotangent: a component for each
+    /// parameter.
+    Gradient,
+    /// Every output: a component for each pair of output and parameter.
+    Jacobian,
+    /// Every output along the tangent: a component for each output.
+    Tangent,
+}
+
+/// A state, its layout, and the counts of calls.
+pub(crate) struct State<'p> {
+    session: Box<dyn Session + 'p>,
+    probe: Probe,
+    case: Case,
+    pub(crate) dims: Vec<Dim>,
+    /// Names of the draws, and whether each can be simplified further.
+    pub(crate) draws: Vec<(String, bool)>,
+    /// Layout and values of the parameters.
+    pub(crate) primal: Tree,
+    pub(crate) form: Form,
+    /// The blocks of components.
+    pub(crate) blocks: Arc<[Block]>,
+    /// The outputs at the state.
+    base: Vec<f64>,
+    output_roundoff: f64,
+    outputs: Tree,
+    /// What the outputs are contracted with; empty where they are not.
+    weights: Vec<f64>,
+    alignment: Alignment,
+    scales: Vec<f64>,
+    scratch: Vec<f64>,
+    pub(crate) forwards: usize,
+    pub(crate) gradients: usize,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Two results of the same call may differ by a few roundings: sums in parallel.
+fn same(a: f64, b: f64, scale: f64, roundoff: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 64.0 * roundoff * scale
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0_f64, |m, v| m.max(v.abs()))
+}
+
+fn name_at(blocks: &[Block], index: usize) -> String {
+    blocks
+        .iter()
+        .find(|block| block.range.contains(&index))
+        .map_or_else(|| format!("component {index}"), |b| b.component(index - b.range.start))
+}
+
+impl<'p> State<'p> {
+    /// Draws the state of a case, without its training steps.
+    pub(crate) fn draw(session: Box<dyn Session + 'p>, case: &Case) -> Result<State<'p>, Failure> {
+        let mut state = State {
+            session,
+            probe: Probe::new(random::hash_text(case.own_seed(), "cotangent")),
+            case: case.clone(),
+            dims: Vec::new(),
+            draws: Vec::new(),
+            primal: Tree::default(),
+            form: Form::Gradient,
+            blocks: Arc::new([]),
+            base: Vec::new(),
+            output_roundoff: f64::EPSILON / 2.0,
+            outputs: Tree::default(),
+            weights: Vec::new(),
+            alignment: Alignment::default(),
+            scales: Vec::new(),
+            scratch: Vec::new(),
+            forwards: 0,
+            gradients: 0,
+            notes: Vec::new(),
+        };
+        state.redraw()?;
+        state.record_primal()?;
+        Ok(state)
+    }
+
+    fn redraw(&mut self) -> Result<(), Failure> {
+        let mut draw = Draw::new(&self.case);
+        let session = &mut self.session;
+        caught("drawing the state", || session.draw(&mut draw))?;
+        self.draws = draw.names.into_iter().zip(draw.exhausted).collect();
+        self.dims = draw.dims;
+        Ok(())
+    }
+
+    fn record_primal(&mut self) -> Result<(), Failure> {
+        let mut tree = Tree::default();
+        let session = &mut self.session;
+        caught("reaching the `wrt` places", || session.places(&mut tree))?;
+        self.primal = tree;
+        self.probe.parameters = self.primal.values.len();
+        self.probe.starts.clear();
+        let mut last = None;
+        for leaf in &self.primal.leaves {
+            if leaf.steps.first() != last {
+                self.probe.starts.push(leaf.range.start);
+                last = leaf.steps.first();
+            }
+        }
+        self.measure_scales();
+        Ok(())
+    }
+
+    /// The length on which each coordinate is of order one: its own size, or that of its block
+    /// where it is smaller, or 1 where the whole block is zero.
+    fn measure_scales(&mut self) {
+        let mut scales = std::mem::take(&mut self.scales);
+        scales.clear();
+        scales.resize(self.primal.values.len(), 1.0);
+        for leaf in &self.primal.leaves {
+            let values = &self.primal.values[leaf.range.clone()];
+            let rms = crate::evidence::norm(values.iter().copied()) / (values.len() as f64).sqrt();
+            for (scale, value) in scales[leaf.range.clone()].iter_mut().zip(values) {
+                let own = value.abs().max(rms);
+                *scale = if own > 0.0 && own.is_finite() { own } else { 1.0 };
+            }
+        }
+        self.scales = scales;
+    }
+
+    fn store(&mut self, values: &[f64]) -> Result<(), Failure> {
+        let session = &mut self.session;
+        caught("setting the parameters", || session.places(&mut SetAll(values)))
+    }
+
+    /// After a panic: the same state again.
+    fn revive(&mut self) -> Result<(), Failure> {
+        if !self.session.is_alive() {
+            self.redraw()?;
+        }
+        let values = std::mem::take(&mut self.primal.values);
+        let stored = self.store(&values);
+        self.primal.values = values;
+        stored
+    }
+
+    fn eval(&mut self, wants: bool, during: &str) -> Result<(), Failure> {
+        self.probe.begin(wants);
+        if wants {
+            self.gradients += 1;
+        } else {
+            self.forwards += 1;
+        }
+        let (session, probe) = (&mut self.session, &mut self.probe);
+        caught(during, || session.eval(probe))?;
+        match self.probe.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    fn finite(what: &str, blocks: &[Block], values: &[f64]) -> Result<(), Failure> {
+        match values.iter().position(|v| !v.is_finite()) {
+            Some(i) => Err(Failure::NotFinite {
+                what: what.to_owned(),
+                component: name_at(blocks, i),
+                value: values[i],
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The forward at the parameters as they stand, with the layout of its outputs.
+    fn record_forward(&mut self) -> Result<Tree, Failure> {
+        self.probe.record = true;
+        let called = self.eval(false, "the forward");
+        self.probe.record = false;
+        called?;
+        let mut outputs = Tree::default();
+        outputs.graft("out", self.probe.output_tree.take().unwrap_or_default());
+        if outputs.values.is_empty() {
+            return Err(Failure::NoOutput);
+        }
+        Ok(outputs)
+    }
+
+    /// The user's gradient at the parameters as they stand, one value for each component.
+    fn gradient(&mut self, fill: f64) -> Result<Vec<f64>, Failure> {
+        self.probe.fill = fill;
+        self.eval(true, "the gradient")?;
+        let tree = self.gradient_tree();
+        let source = &self.alignment.source;
+        if source.iter().any(|&i| i >= tree.values.len()) || source.len() != self.components() {
+            return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
+        }
+        Ok(source.iter().map(|&i| tree.values[i]).collect())
+    }
+
+    /// The gradient of the last call, buffers hung below the names of their places.
+    fn gradient_tree(&mut self) -> Tree {
+        if let Some(tree) = self.probe.gradient.take() {
+            return tree;
+        }
+        let mut parts = std::mem::take(&mut self.probe.parts);
+        parts.sort_by_key(|(place, _)| *place);
+        let mut tree = Tree::default();
+        for (place, part) in parts {
+            tree.graft(&self.place_name(place), part);
+        }
+        tree
+    }
+
+    fn place_name(&self, place: usize) -> String {
+        let start = self.probe.starts.get(place).copied().unwrap_or(0);
+        let leaf = self.primal.leaves.iter().find(|leaf| leaf.range.start == start);
+        match leaf.and_then(|leaf| leaf.steps.first()) {
+            Some(layout::OwnedStep::Field(name)) => name.clone(),
+            _ => place.to_string(),
+        }
+    }
+
+    pub(crate) fn components(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.range.end)
+    }
+
+    /// Runs forward and gradient, finds out what the components are, and makes sure that both
+    /// are functions of their arguments. Returns the user's gradient.
+    pub(crate) fn examine(&mut self, places: &str) -> Result<Vec<f64>, Failure> {
+        if self.primal.values.is_empty() {
+            return Err(Failure::Empty { places: places.to_owned() });
+        }
+        let parameters = self.primal.blocks();
+        Self::finite("a parameter", &parameters, &self.primal.values)?;
+        let outputs = self.record_forward()?;
+        let output_blocks = outputs.blocks();
+        Self::finite("the forward", &output_blocks, &outputs.values)?;
+        self.output_roundoff = outputs.roundoff();
+        self.base.clone_from(&outputs.values);
+        self.repeat_forward(&output_blocks)?;
+
+        // The first gradient call: what it is aligned with follows from what it used.
+        self.probe.fill = 0.0;
+        self.eval(true, "the gradient")?;
+        self.same_outputs(&output_blocks)?;
+        let scalar = outputs.leaves.len() == 1
+            && outputs.leaves[0].shape.is_empty()
+            && outputs.leaves[0].steps.len() == 1;
+        let tree = self.gradient_tree();
+        self.form = if self.probe.has_tangent {
+            Form::Tangent
+        } else if self.probe.has_cotangent || scalar {
+            Form::Gradient
+        } else {
+            Form::Jacobian
+        };
+        self.weights = match (self.form, self.probe.has_cotangent) {
+            (Form::Gradient, true) => self.probe.cotangent.clone(),
+            (Form::Gradient, false) => vec![1.0],
+            _ => Vec::new(),
+        };
+        self.outputs = outputs;
+        self.align(&tree)?;
+        let analytic: Vec<f64> = self.alignment.source.iter().map(|&i| tree.values[i]).collect();
+        Self::finite("the gradient", &self.blocks, &analytic)?;
+        self.unchanged("the call")?;
+        self.buffers(&analytic)?;
+        self.repeat_gradient(&analytic)?;
+        Ok(analytic)
+    }
+
+    fn align(&mut self, gradient: &Tree) -> Result<(), Failure> {
+        let aligned = match self.form {
+            Form::Gradient => {
+                self.blocks = self.primal.blocks();
+                layout::align(&self.primal, gradient)
+            }
+            Form::Jacobian => {
+                self.blocks = self.jacobian_blocks();
+                layout::align_jacobian(&self.outputs, &self.primal, gradient)
+            }
+            Form::Tangent => {
+                self.blocks = self.outputs.blocks();
+                layout::align(&self.outputs, gradient)
+            }
+        };
+        self.alignment = aligned.map_err(Failure::Shape)?;
+        if !self.alignment.extra.is_empty() {
+            let extra = self.alignment.extra.join(", ");
+            self.notes.push(format!("the gradient also holds {extra}, which nothing asks for"));
+        }
+        Ok(())
+    }
+
+    fn jacobian_blocks(&self) -> Arc<[Block]> {
+        let outputs = self.outputs.blocks();
+        let rows = self.outputs.values.len();
+        let mut start = 0;
+        self.primal
+            .blocks()
+            .iter()
+            .map(|input| {
+                let columns = input.range.len();
+                let range = start..start + rows * columns;
+                start = range.end;
+                Block {
+                    name: format!("d out / d {}", input.name),
+                    full_name: format!("d out / d {}", input.full_name),
+                    shape: vec![rows, columns],
+                    range,
+                    roundoff: input.roundoff.max(self.output_roundoff),
+                    jacobian: Some(Arc::new((outputs.to_vec(), input.clone()))),
+                }
+            })
+            .collect()
+    }
+
+    /// The component of output `j` and parameter `i`.
+    pub(crate) fn component(&self, i: usize, j: usize) -> usize {
+        match self.form {
+            Form::Gradient => i,
+            Form::Tangent => j,
+            Form::Jacobian => {
+                let leaf = self.primal.leaves.iter().find(|leaf| leaf.range.contains(&i));
+                let leaf = leaf.expect("a parameter stands in a leaf");
+                let rows = self.outputs.values.len();
+                leaf.range.start * rows + j * leaf.range.len() + (i - leaf.range.start)
+            }
+        }
+    }
+
+    fn repeat_forward(&mut self, output_blocks: &[Block]) -> Result<(), Failure> {
+        self.eval(false, "the forward, called again,")?;
+        self.same_outputs(output_blocks)?;
+        self.unchanged("the forward")
+    }
+
+    /// The last evaluation's outputs are those at the state.
+    fn same_outputs(&self, output_blocks: &[Block]) -> Result<(), Failure> {
+        let (now, scale) = (&self.probe.outputs, largest(&self.base));
+        if now.len() != self.base.len() {
+            return Err(Failure::NotDeterministic {
+                what: "the forward".to_owned(),
+                component: "the number of outputs".to_owned(),
+                values: (self.base.len() as f64, now.len() as f64),
+            });
+        }
+        let differs = |&i: &usize| !same(self.base[i], now[i], scale, self.output_roundoff);
+        match (0..now.len()).find(differs) {
+            Some(i) => Err(Failure::NotDeterministic {
+                what: "the forward".to_owned(),
+                component: name_at(output_blocks, i),
+                values: (self.base[i], now[i]),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The `wrt` places hold what they held before.
+    fn unchanged(&mut self, during: &str) -> Result<(), Failure> {
+        let mut now = std::mem::take(&mut self.scratch);
+        now.clear();
+        let session = &mut self.session;
+        caught("reaching the `wrt` places", || session.places(&mut Values(&mut now)))?;
+        let before = &self.primal.values;
+        let changed = if now.len() == before.len() {
+            (0..now.len())
+                .find(|&i| now[i] != before[i] && !(now[i].is_nan() && before[i].is_nan()))
+        } else {
+            Some(0)
+        };
+        let result = match changed {
+            Some(i) => Err(Failure::Mutated {
+                during: during.to_owned(),
+                component: name_at(&self.primal.blocks(), i),
+                values: (before[i], now.get(i).copied().unwrap_or(f64::NAN)),
+            }),
+            None => Ok(()),
+        };
+        self.scratch = now;
+        result
+    }
+
+    /// Buffers that are to be overwritten forget what they held; buffers that are to be added
+    /// to keep it.
+    fn buffers(&mut self, analytic: &[f64]) -> Result<(), Failure> {
+        if self.probe.fills.is_empty() {
+            return Ok(());
+        }
+        let fills = self.probe.fills.clone();
+        let scale = largest(analytic).max(1.0);
+        // A fill of the gradient's own size: what it hides, rounding hides too.
+        let filled = self.gradient(scale)?;
+        for &(place, fill) in &fills {
+            let start = self.probe.starts.get(place).copied().unwrap_or(0);
+            let end = self.probe.starts.get(place + 1).copied().unwrap_or(self.primal.values.len());
+            let rows = if self.form == Form::Jacobian { self.outputs.values.len() } else { 1 };
+            for i in start * rows..(end * rows).min(filled.len()) {
+                let own = scale * fill_value(i - start * rows);
+                let slack = self.blocks.iter().find(|b| b.range.contains(&i));
+                let roundoff = slack.map_or(1e-16, |b| b.roundoff);
+                let fits =
+                    |wanted: f64| (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own);
+                let component = || name_at(&self.blocks, i);
+                match fill {
+                    Fill::Overwritten if !fits(analytic[i]) => {
+                        return Err(Failure::ReadsBuffer { component: component() });
+                    }
+                    Fill::Added if !fits(own + analytic[i]) => {
+                        return Err(Failure::Overwrites { component: component() });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A forward somewhere else, then the gradient here again: it must be what it was.
+    fn repeat_gradient(&mut self, analytic: &[f64]) -> Result<(), Failure> {
+        let seed = random::hash_text(self.case.own_seed(), "elsewhere");
+        let elsewhere: Vec<f64> = (self.primal.values.iter().zip(&self.scales).enumerate())
+            .map(|(i, (v, s))| v + 1e-3 * s * random::signed_magnitude(seed, i as u64))
+            .collect();
+        self.store(&elsewhere)?;
+        // Whatever comes of it there, only what it leaves behind counts.
+        let _ = self.eval(false, "the forward");
+        self.revive()?;
+        let again = self.gradient(0.0)?;
+        let scale = largest(analytic);
+        let differs = |values: &[f64], i: usize| {
+            !same(
+                analytic[i],
+                values[i],
+                scale,
+                self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max),
+            )
+        };
+        let Some(i) = (0..again.len()).find(|&i| differs(&again, i)) else {
+            return self.unchanged("the gradient");
+        };
+        let doubled = (0..again.len())
+            .all(|i| (again[i] - 2.0 * analytic[i]).abs() <= 1e-6 * (scale + analytic[i].abs()));
+        let failure = if doubled {
+            Failure::Accumulates
+        } else {
+            Failure::NotDeterministic {
+                what: "the gradient".to_owned(),
+                component: name_at(&self.blocks, i),
+                values: (analytic[i], again[i]),
+            }
+        };
+        Err(failure)
+    }
+
+    /// How far the gradient moves when every parameter is nudged by two units of rounding:
+    /// what the user's own arithmetic leaves open in each component.
+    pub(crate) fn analytic_bound(&mut self, analytic: &[f64]) -> Vec<f64> {
+        let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
+        let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        let mut roundoffs = vec![0.0; self.primal.values.len()];
+        for leaf in &self.primal.leaves {
+            roundoffs[leaf.range.clone()].fill(leaf.roundoff);
+        }
+        for nudge in 0..3 {
+            let seed = random::hash(self.case.own_seed(), 0x6e75_6467 + nudge);
+            let nudged: Vec<f64> = (self.primal.values.iter().zip(&roundoffs).enumerate())
+                .map(|(i, (v, u))| v * (1.0 + 4.0 * u * random::signed_magnitude(seed, i as u64)))
+                .collect();
+            let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
+            if self.revive().is_err() {
+                break;
+            }
+            if let Ok(moved) = moved {
+                for (bound, (a, b)) in bound.iter_mut().zip(moved.iter().zip(analytic)) {
+                    *bound = bound.max(4.0 * (a - b).abs());
+                }
+            }
+        }
+        bound
+    }
+
+    /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
+    /// returns the gradient there. [`State::move_back`] undoes it.
+    pub(crate) fn move_aside(&mut self, trial: u64) -> Result<(Vec<f64>, Vec<f64>), Failure> {
+        let seed = random::hash(self.case.own_seed(), 0x6173_6964 + trial);
+        let home = self.primal.values.clone();
+        let aside: Vec<f64> = (home.iter().zip(&self.scales).enumerate())
+            .map(|(i, (v, s))| v + 2e-3 * s * random::signed_magnitude(seed, i as u64))
+            .collect();
+        self.primal.values = aside;
+        let gradient = self.settle_here();
+        match gradient {
+            Ok(gradient) => Ok((home, gradient)),
+            Err(failure) => {
+                self.move_back(home)?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes the parameters as they stand for the state: their outputs and their gradient.
+    fn settle_here(&mut self) -> Result<Vec<f64>, Failure> {
+        self.revive()?;
+        // As the scalar type rounded them.
+        let mut stored = Vec::with_capacity(self.primal.values.len());
+        let session = &mut self.session;
+        caught("reaching the `wrt` places", || session.places(&mut Values(&mut stored)))?;
+        self.primal.values = stored;
+        let gradient = self.gradient(0.0)?;
+        self.base.clone_from(&self.probe.outputs);
+        Self::finite("the gradient", &self.blocks, &gradient)?;
+        Ok(gradient)
+    }
+
+    /// Back to the parameters that [`State::move_aside`] gave.
+    pub(crate) fn move_back(&mut self, home: Vec<f64>) -> Result<(), Failure> {
+        self.primal.values = home;
+        self.revive()?;
+        self.eval(false, "the forward")?;
+        self.base.clone_from(&self.probe.outputs);
+        Ok(())
+    }
+
+    /// Number of functions that a line has: the contracted one, or every output.
+    fn lines_outputs(&self) -> usize {
+        if self.weights.is_empty() { self.base.len() } else { 1 }
+    }
+
+    /// The outputs of the last forward as changes from the state, contracted where they are.
+    fn contract(&self, y: &mut [f64], floor: &mut [f64]) -> bool {
+        let (now, u) = (&self.probe.outputs, self.output_roundoff);
+        if now.len() != self.base.len() || now.iter().any(|v| !v.is_finite()) {
+            return false;
+        }
+        if self.weights.is_empty() {
+            for j in 0..now.len() {
+                y[j] = now[j] - self.base[j];
+                floor[j] = u * now[j].abs().max(self.base[j].abs());
+            }
+            return true;
+        }
+        let (mut sum, mut moved, mut all) = (0.0, 0.0, 0.0);
+        for j in 0..now.len() {
+            let weight = self.weights[j];
+            let change = now[j] - self.base[j];
+            let rounding = weight * u * now[j].abs().max(self.base[j].abs());
+            all += rounding * rounding;
+            if change != 0.0 {
+                sum += weight * change;
+                moved += rounding * rounding;
+            }
+        }
+        y[0] = sum;
+        floor[0] = if moved > 0.0 { moved } else { all }.sqrt();
+        true
+    }
+
+    /// The line through the state along coordinate `i`.
+    pub(crate) fn coordinate(&mut self, i: usize) -> Coordinate<'_, 'p> {
+        let leaf = self.primal.leaves.iter().find(|leaf| leaf.range.contains(&i));
+        let roundoff = leaf.map_or(f64::EPSILON, |leaf| leaf.roundoff);
+        Coordinate { roundoff, state: self, index: i }
+    }
+
+    /// The line through the state along `direction`, one value for each parameter, in units of
+    /// each parameter's scale.
+    pub(crate) fn along<'s>(&'s mut self, direction: &'s [f64]) -> Direction<'s, 'p> {
+        let roundoff = self.primal.roundoff();
+        Direction { state: self, direction, roundoff, values: Vec::new(), scale: 1.0 }
+    }
+
+    /// A direction through all parameters, of random sign and magnitude, scaled as they are.
+    pub(crate) fn random_direction(&self, tag: u64) -> Vec<f64> {
+        let seed = random::hash(self.case.own_seed(), tag);
+        let signs = (0..self.scales.len()).map(|i| random::signed_magnitude(seed, i as u64));
+        signs.zip(&self.scales).map(|(r, s)| r * s).collect()
+    }
+
+    /// The tangent that the user's function was given.
+    pub(crate) fn tangent(&self) -> Vec<f64> {
+        self.probe.tangent.clone()
+    }
+
+    pub(crate) fn output_roundoff(&self) -> f64 {
+        self.output_roundoff
+    }
+
+    /// The value to be descended: the forward, or half the squared output where it has several.
+    fn objective(&self) -> f64 {
+        match (&self.base[..], self.form, self.probe.has_cotangent) {
+            ([value], Form::Gradient, false) => *value,
+            (values, ..) => 0.5 * values.iter().map(|v| v * v).sum::<f64>(),
+        }
+    }
+
+    /// Moves the parameters to where `steps` steps of descent lead, with the user's own gradient.
+    pub(crate) fn descend(&mut self, steps: usize, rate: Option<f64>) -> Result<(), Failure> {
+        let from = self.probe.cotangent_from;
+        self.probe.cotangent_from = Cotangent::Output;
+        let descended = self.descend_with(steps, rate);
+        self.probe.cotangent_from = from;
+        descended?;
+        self.measure_scales();
+        Ok(())
+    }
+
+    fn descend_with(&mut self, steps: usize, rate: Option<f64>) -> Result<(), Failure> {
+        let mut step = rate.unwrap_or(0.1);
+        let mut slope = self.descent(0)?;
+        let mut value = self.objective();
+        for done in 0..steps {
+            let home = self.primal.values.clone();
+            let mut halvings = 0;
+            if rate.is_none() {
+                // A forward without a minimum is followed at most a doubling at a time.
+                let size = |values: &[f64]| crate::evidence::norm(values.iter().copied());
+                let reach = size(&home).max((home.len() as f64).sqrt());
+                while step * size(&slope) > reach {
+                    step *= 0.5;
+                }
+            }
+            loop {
+                let moved: Vec<f64> = home.iter().zip(&slope).map(|(v, g)| v - step * g).collect();
+                self.primal.values = moved;
+                if rate.is_some() {
+                    slope = self.descent(done + 1)?;
+                    break;
+                }
+                let arrived = self.revive().and_then(|()| self.eval(false, "the forward"));
+                self.base.clone_from(&self.probe.outputs);
+                if arrived.is_ok() && self.objective() < value {
+                    match self.descent(done + 1) {
+                        Ok(there) => slope = there,
+                        Err(Failure::Diverged { .. }) => {
+                            self.primal.values = home;
+                            return self.revive();
+                        }
+                        Err(failure) => return Err(failure),
+                    }
+                    step *= 2.0;
+                    break;
+                }
+                step *= 0.5;
+                halvings += 1;
+                if halvings > 40 {
+                    // Nothing decreases any more: as trained as it gets.
+                    self.primal.values = home;
+                    return self.revive();
+                }
+            }
+            value = self.objective();
+        }
+        Ok(())
+    }
+
+    /// The gradient of the objective at the parameters as they stand.
+    fn descent(&mut self, step: usize) -> Result<Vec<f64>, Failure> {
+        let diverged = |what: &str| Failure::Diverged { step, what: what.to_owned() };
+        if self.primal.values.iter().any(|v| !v.is_finite()) {
+            return Err(diverged("a parameter"));
+        }
+        let gradient = self.settle_here().map_err(|failure| match failure {
+            Failure::NotFinite { what, .. } if step > 0 => diverged(&what),
+            other => other,
+        })?;
+        if self.base.iter().any(|v| !v.is_finite()) {
+            return Err(diverged("the forward"));
+        }
+        if self.form != Form::Jacobian {
+            return Ok(gradient);
+        }
+        let mut slope = vec![0.0; self.primal.values.len()];
+        for (i, slope) in slope.iter_mut().enumerate() {
+            for j in 0..self.base.len() {
+                *slope += gradient[self.component(i, j)] * self.base[j];
+            }
+        }
+        Ok(slope)
+    }
+
+    /// Runs the user's own update rule for `steps` steps, and takes the parameters it leads to.
+    pub(crate) fn train(&mut self, steps: usize) -> Result<(), Failure> {
+        self.redraw()?;
+        self.probe.steps = steps;
+        self.probe.fill = 0.0;
+        let from = self.probe.cotangent_from;
+        self.probe.cotangent_from = Cotangent::Output;
+        let (session, probe) = (&mut self.session, &mut self.probe);
+        let trained = caught("the training run", || session.train(probe));
+        self.probe.cotangent_from = from;
+        self.gradients += steps;
+        trained?;
+        self.record_primal()?;
+        match self.primal.values.iter().position(|v| !v.is_finite()) {
+            Some(i) => {
+                Err(Failure::Diverged { step: steps, what: name_at(&self.primal.blocks(), i) })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A line along one parameter.
+pub(crate) struct Coordinate<'s, 'p> {
+    state: &'s mut State<'p>,
+    index: usize,
+    roundoff: f64,
+}
+
+impl Coordinate<'_, '_> {
+    fn set(&mut self, value: f64) -> Result<f64, Failure> {
+        let mut one = SetOne { index: self.index, value };
+        let session = &mut self.state.session;
+        caught("setting a parameter", || session.places(&mut one))?;
+        Ok(one.value)
+    }
+}
+
+impl Line for Coordinate<'_, '_> {
+    fn outputs(&self) -> usize {
+        self.state.lines_outputs()
+    }
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+        let home = self.state.primal.values[self.index];
+        let stored = self.set(home + t).ok()?;
+        let called = self.state.eval(false, "the forward");
+        let restored = match called {
+            Ok(()) => self.set(home).map(|_| ()),
+            Err(_) => self.state.revive(),
+        };
+        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor)).then(|| stored - home)
+    }
+    fn scale(&self) -> f64 {
+        self.state.scales[self.index]
+    }
+    fn roundoff(&self) -> f64 {
+        self.roundoff
+    }
+    fn magnitude(&self) -> f64 {
+        self.state.primal.values[self.index].abs()
+    }
+}
+
+/// A line along all parameters at once.
+pub(crate) struct Direction<'s, 'p> {
+    state: &'s mut State<'p>,
+    direction: &'s [f64],
+    roundoff: f64,
+    values: Vec<f64>,
+    scale: f64,
+}
+
+impl Direction<'_, '_> {
+    /// With the step on which the direction's coordinates move by their scale.
+    pub(crate) fn scaled(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
+    }
+}
+
+impl Line for Direction<'_, '_> {
+    fn outputs(&self) -> usize {
+        self.state.lines_outputs()
+    }
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+        self.values.clear();
+        let home = &self.state.primal.values;
+        self.values.extend(home.iter().zip(self.direction).map(|(v, d)| v + t * d));
+        self.state.store(&self.values).ok()?;
+        let called = self.state.eval(false, "the forward");
+        let restored = self.state.revive();
+        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor)).then_some(t)
+    }
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+    fn roundoff(&self) -> f64 {
+        self.roundoff
+    }
+    fn magnitude(&self) -> f64 {
+        self.scale
+    }
+}
