@@ -11,7 +11,7 @@ use crate::tokens::{Errors, find, nearest, written};
 /// Every word that may stand before `=` or `(..)`, and how it is written.
 const OPTIONS: [(&str, &str); 22] = [
     ("dims", "dims(n in 1..=5, ..)"),
-    ("wrt", "wrt = x, or wrt = (x, self.w)"),
+    ("wrt", "wrt = (x, self.w)"),
     ("forward", "forward = loss"),
     ("gradient", "gradient = EXPRESSION"),
     ("cotangent", "cotangent = dout"),
@@ -28,9 +28,9 @@ const OPTIONS: [(&str, &str); 22] = [
     ("method", "method = Method::Exhaustive"),
     ("shards", "shards = 8"),
     ("name", "name = \"other\""),
-    ("crate", "crate = path::to::gradcheck_runtime"),
-    ("ignore", "ignore, or ignore = \"reason\""),
-    ("should_panic", "should_panic, or should_panic(expected = \"..\")"),
+    ("crate", "crate = ::path::to::gradcheck_runtime"),
+    ("ignore", "ignore = \"reason\""),
+    ("should_panic", "should_panic(expected = \"..\")"),
     ("update", "train(steps = 1..=20, update = EXPRESSION)"),
 ];
 
@@ -131,6 +131,9 @@ pub(crate) struct Options {
     pub(crate) marks: Vec<Opt<TokenStream>>,
     /// The first `Self`, wherever it stands.
     pub(crate) self_type: Option<Ident>,
+    /// All that was written, when some of it could not be read: what seems missing may stand
+    /// there.
+    pub(crate) unread: Option<TokenStream>,
     /// Nothing stood between the attribute's parentheses, or there were none.
     pub(crate) empty: bool,
 }
@@ -140,7 +143,9 @@ impl Options {
     pub(crate) fn read(args: TokenStream, errors: &mut Errors) -> Options {
         let self_type = find(&args, "Self");
         let mut options = Options { self_type, empty: args.is_empty(), ..Options::default() };
-        list(args, errors, |input, errors| options.argument(input, errors));
+        let before = errors.count();
+        list(args.clone(), errors, |input, errors| options.argument(input, errors));
+        options.unread = (errors.count() > before).then_some(args);
         options
     }
 
@@ -199,7 +204,12 @@ impl Options {
             "exact" => once(&mut self.exact, key, input.parse()?, errors),
             "shards" => once(&mut self.shards, key, input.parse()?, errors),
             "name" => once(&mut self.name, key, input.parse()?, errors),
-            "crate" => once(&mut self.runtime, key, input.parse()?, errors),
+            "crate" => {
+                let path = input.call(Path::parse_mod_style).map_err(|error| {
+                    syn::Error::new(error.span(), "write `crate = ::path::to::gradcheck_runtime`")
+                })?;
+                once(&mut self.runtime, key, path, errors);
+            }
             "tolerance" | "epsilon" | "cases" | "seed" | "method" => {
                 let value = input.parse()?;
                 match self.settings.iter().find(|setting| setting.key == key) {

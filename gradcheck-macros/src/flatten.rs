@@ -1,11 +1,11 @@
 //! `#[derive(Flatten)]`.
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Fields, GenericParam, LitStr, Path, Type};
 
-use crate::tokens::{Errors, mentions, nearest};
+use crate::tokens::{Errors, located, mentions, nearest};
 
 /// The builds that get the impls.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,9 @@ fn one_impl(
     };
     let steps = fields.iter().map(|field| {
         let Field { member, name, ty } = field;
-        let shown = quote_spanned! {ty.span()=> #flatten::#bound::#method(#borrow self.#member, __visitor) };
+        // an unsuitable type is the compiler's error at the type
+        let shown =
+            located(quote!(#flatten::#bound::#method(#borrow self.#member, __visitor)), ty.span());
         quote! {
             __visitor.enter(#flatten::Step::Field(#name));
             #shown;

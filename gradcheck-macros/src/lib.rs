@@ -34,28 +34,36 @@ mod tests;
 
 /// Checks the function's gradient in generated tests.
 ///
-/// ```ignore
+/// ```
 /// use gradcheck_macros::gradcheck;
-/// use ndarray::Array1;
 ///
-/// fn loss(w: &Array1<f64>) -> f64 {
-///     w.dot(w)
+/// fn loss(w: &[f64]) -> f64 {
+///     w.iter().map(|w| w * w).sum()
 /// }
 ///
-/// #[gradcheck(dims(n in 1..=5), w in normal(n), forward = loss)]
-/// fn gradient(w: &Array1<f64>) -> Array1<f64> {
-///     2.0 * w
+/// #[gradcheck(dims(n in 1..=5), w in vec(n), forward = loss)]
+/// fn gradient(w: &[f64]) -> Vec<f64> {
+///     w.iter().map(|w| 2.0 * w).collect()
 /// }
 /// ```
 ///
 /// generates `gradcheck_gradient::random_init` and `gradcheck_gradient::after_training`.
 /// A method needs a second, bare attribute on its impl block:
 ///
-/// ```ignore
+/// ```
+/// # use gradcheck_macros::gradcheck;
+/// struct Scale(f64);
+///
 /// #[gradcheck]
-/// impl Dense {
-///     #[gradcheck(self in dense(), x in normal(3), forward = self.loss(&x), wrt = x)]
-///     fn backward(&self, x: &Array1<f64>) -> Array1<f64> { .. }
+/// impl Scale {
+///     fn forward(&self, x: f64) -> f64 {
+///         self.0 * x * x
+///     }
+///
+///     #[gradcheck(self in (0.5..2.0).prop_map(Scale), x in -1.0..1.0, wrt = x, forward = self.forward(x))]
+///     fn backward(&self, x: f64) -> f64 {
+///         2.0 * self.0 * x
+///     }
 /// }
 /// ```
 ///

@@ -194,6 +194,19 @@ fn collect_words(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
+/// The tokens, shown at another place.
+pub(crate) fn located(tokens: TokenStream, span: Span) -> TokenStream {
+    let shown = |mut token: TokenTree| {
+        let place = token.span().located_at(span);
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), located(group.stream(), span)).into();
+        }
+        token.set_span(place);
+        token
+    };
+    tokens.into_iter().map(shown).collect()
+}
+
 /// Splits off the attributes that an item begins with, each as its own tokens.
 pub(crate) fn leading_attributes(tokens: TokenStream) -> (Vec<TokenStream>, TokenStream) {
     let mut attributes = Vec::new();

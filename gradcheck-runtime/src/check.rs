@@ -8,6 +8,7 @@ use crate::compare::{self, Planted};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::FlattenMut;
+use crate::persist;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
 use crate::random;
@@ -124,16 +125,24 @@ where
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
     match State::draw(session, &case) {
-        Ok(state) => judge(state, settings, "the parameters", 0),
+        Ok(state) => judge(state, settings, "the parameters", 0, 1, None),
         Err(failure) => StateReport::failed(failure, 0, 0),
     }
 }
 
 /// Examines a state and judges its gradient.
-fn judge(mut state: State<'_>, settings: &Settings, places: &str, steps: usize) -> StateReport {
-    let judged = state
-        .examine(places)
-        .and_then(|analytic| compare::exhaustive(&mut state, settings, analytic, steps));
+fn judge(
+    mut state: State<'_>,
+    settings: &Settings,
+    places: &str,
+    steps: usize,
+    cases: usize,
+    on_tape: Option<&dyn Problem>,
+) -> StateReport {
+    let judged = state.examine(places).and_then(|analytic| match on_tape {
+        Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
+        None => compare::judge(&mut state, settings, analytic, steps, cases),
+    });
     let (forwards, gradients) = (state.forwards, state.gradients);
     match judged {
         Ok(evidence) => StateReport {
@@ -149,16 +158,19 @@ fn judge(mut state: State<'_>, settings: &Settings, places: &str, steps: usize) 
 
 /// A check under way: everything but the state.
 pub(crate) struct Checker<'a> {
-    pub(crate) meta: &'a Meta,
     pub(crate) kind: Kind,
     pub(crate) settings: &'a Settings,
     pub(crate) problem: &'a dyn Problem,
+    /// The same with the tape scalar, forward only.
+    pub(crate) on_tape: Option<&'a dyn Problem>,
     pub(crate) places: String,
+    /// States of the whole test.
+    pub(crate) cases: usize,
 }
 
 impl Checker<'_> {
     /// The state of a case, trained as the case says.
-    fn reach(&self, case: &Case) -> Result<State<'_>, Failure> {
+    pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Failure> {
         let session: Box<dyn Session + '_> = self.problem.session();
         let mut state = State::draw(session, case)?;
         if case.steps > 0 {
@@ -175,7 +187,10 @@ impl Checker<'_> {
     /// One case, from its draw to its verdict.
     pub(crate) fn case(&self, case: &Case) -> StateReport {
         match self.reach(case) {
-            Ok(state) => judge(state, self.settings, &self.places, case.steps),
+            Ok(state) => {
+                let places = &self.places;
+                judge(state, self.settings, places, case.steps, self.cases, self.on_tape)
+            }
             Err(failure) => StateReport::failed(failure, 0, 0),
         }
     }
@@ -229,9 +244,9 @@ pub(crate) fn run(
     shard: u32,
     settings: &Settings,
     problem: &dyn Problem,
+    on_tape: Option<&dyn Problem>,
 ) -> Report {
     let begun = Instant::now();
-    let checker = Checker { meta, kind, settings, problem, places: meta.places.join(", ") };
     let name = format!("{}::{}", meta.module, meta.function);
     let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
         random::hash_text(0, &format!("{name}{}", meta.type_name.unwrap_or("")))
@@ -241,7 +256,14 @@ pub(crate) fn run(
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
+    let places = meta.places.join(", ");
+    let checker = Checker { kind, settings, problem, on_tape, places, cases: indices.len() };
     let mut report = Report::new(meta, kind, seed);
+    let known = persist::load(meta);
+    if !known.is_empty() {
+        let results = evaluate(&checker, &known, None);
+        report.add(known.into_iter().zip(results).collect());
+    }
     if indices.is_empty() {
         if cases == 0 {
             report.trouble = Some(Trouble::NoCases);
@@ -259,6 +281,9 @@ pub(crate) fn run(
         report.add(cases.into_iter().zip(results).collect());
     }
     report.conclude(&checker);
+    if let Some(case) = report.failing_case() {
+        report.saved = persist::save(meta, case);
+    }
     report.elapsed = begun.elapsed();
     report
 }
@@ -298,9 +323,24 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
     results.into_iter().map(|result| result.expect("every case was judged")).collect()
 }
 
-/// Runs a check, prints one line if it passes, and panics with the report if it does not.
+/// Runs a check, prints one line if it passes, and fails the test with the report if it does not.
 pub fn check(meta: &Meta, kind: Kind, shard: u32, settings: Settings, problem: &dyn Problem) {
-    let report = run(meta, kind, shard, &settings, problem);
+    finish(&run(meta, kind, shard, &settings, problem, None));
+}
+
+/// The same where the forward can also be run on the tape.
+pub fn check_exact(
+    meta: &Meta,
+    kind: Kind,
+    shard: u32,
+    settings: Settings,
+    problem: &dyn Problem,
+    on_tape: &dyn Problem,
+) {
+    finish(&run(meta, kind, shard, &settings, problem, Some(on_tape)));
+}
+
+fn finish(report: &Report) {
     if report.trouble.is_some() {
         // The report is the message; the panic only ends the test.
         eprintln!("{report}");

@@ -1,15 +1,51 @@
 //! The verdict on one state: analytic against numeric, component by component.
-use crate::evidence::{Evidence, Verdict, norm};
+use crate::evidence::{Evidence, Slope, Verdict, norm};
 use crate::failure::Failure;
-use crate::numeric::{self, Estimate, Finding, Kernel, Line, Noise, Target};
+use crate::numeric::{self, Estimate, Finding, Kernel, Noise, Target};
 use crate::random;
-use crate::settings::Settings;
+use crate::settings::{Method, Settings};
 use crate::state::{Form, State};
+
+mod directional;
+pub(crate) mod exact;
 
 /// Wrong components that are confirmed one by one; beyond them the first steps must do.
 const CONFIRMED: usize = 24;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
+
+/// Judges a state by the method that the settings ask for.
+///
+/// # Errors
+/// Only where the user's code fails in a way that the state had not shown before.
+pub(crate) fn judge(
+    state: &mut State<'_>,
+    settings: &Settings,
+    analytic: Vec<f64>,
+    steps: usize,
+    cases: usize,
+) -> Result<Evidence, Failure> {
+    let probes = match settings.method {
+        Method::Exhaustive => None,
+        Method::Directional { probes } => Some((probes.max(1), 0)),
+        Method::Auto => {
+            let forwards = 2 * state.primal.values.len() * cases;
+            (forwards > Method::AUTO_FORWARDS).then_some((AUTO_PROBES, AUTO_SAMPLE))
+        }
+    };
+    match probes {
+        // A Jacobian's outputs are judged one by one, and a tangent is a direction already.
+        Some((probes, sample)) if state.form == Form::Gradient => {
+            directional::directional(state, settings, analytic, steps, probes, sample)
+        }
+        _ => exhaustive(state, settings, analytic, steps),
+    }
+}
+
+/// Directions for each block, and components of each that are also measured by themselves, where
+/// [`Method::Auto`] takes directions.
+const AUTO_PROBES: u32 = 3;
+const AUTO_SAMPLE: usize = 4;
 
 /// What every component of a state is judged against.
 struct Bench {
@@ -23,7 +59,7 @@ struct Bench {
 ///
 /// # Errors
 /// Only where the user's code fails in a way that the state had not shown before.
-pub(crate) fn exhaustive(
+fn exhaustive(
     state: &mut State<'_>,
     settings: &Settings,
     analytic: Vec<f64>,
@@ -34,40 +70,71 @@ pub(crate) fn exhaustive(
     let mut suspects = Vec::new();
     match state.form {
         Form::Tangent => {
-            let tangent = state.tangent();
-            let targets = targets(&bench, &evidence, |j| j, bench.noise.len());
-            let mut estimates = Vec::new();
-            let epsilon = bench.epsilon;
-            bench.kernel.differentiate(
-                &mut state.along(&tangent),
-                epsilon,
-                &targets,
-                &mut estimates,
-            );
-            for (j, estimate) in estimates.iter().enumerate() {
-                record(&mut evidence, j, estimate, &mut suspects);
-            }
+            along_tangent(state, &mut evidence, &mut bench, &mut suspects);
         }
         Form::Gradient | Form::Jacobian => {
-            let mut estimates = Vec::new();
-            for i in 0..state.primal.values.len() {
-                let outputs = bench.noise.len();
-                let targets = targets(&bench, &evidence, |j| state.component(i, j), outputs);
-                let epsilon = bench.epsilon;
-                let mut line = state.coordinate(i);
-                let brief = suspects.len() >= CONFIRMED;
-                bench.kernel.brief(brief);
-                bench.kernel.differentiate(&mut line, epsilon, &targets, &mut estimates);
-                for (j, estimate) in estimates.iter().enumerate() {
-                    record(&mut evidence, state.component(i, j), estimate, &mut suspects);
-                }
-            }
+            let all = 0..state.primal.values.len();
+            exhaustive_over(state, &mut evidence, &mut bench, all, &mut suspects);
         }
     }
-    bench.kernel.brief(false);
     acquit(state, &mut evidence, &mut bench, &suspects)?;
     lenient(&mut evidence);
     Ok(evidence)
+}
+
+/// Measures every output along the tangent.
+fn along_tangent(
+    state: &mut State<'_>,
+    evidence: &mut Evidence,
+    bench: &mut Bench,
+    suspects: &mut Vec<Suspect>,
+) {
+    let tangent = state.tangent();
+    let targets: Vec<Target> = (bench.noise.iter().enumerate())
+        .map(|(j, &noise)| Target {
+            analytic: evidence.analytic[j],
+            tolerance: bench.tolerance[j],
+            noise,
+            reference: None,
+        })
+        .collect();
+    let mut estimates = Vec::new();
+    let epsilon = bench.epsilon;
+    bench.kernel.differentiate(&mut state.along(&tangent), epsilon, &targets, &mut estimates);
+    for (j, estimate) in estimates.iter().enumerate() {
+        record(evidence, j, estimate, suspects);
+    }
+}
+
+/// Measures every component of the parameters in `range`, one after another.
+fn exhaustive_over(
+    state: &mut State<'_>,
+    evidence: &mut Evidence,
+    bench: &mut Bench,
+    range: std::ops::Range<usize>,
+    suspects: &mut Vec<Suspect>,
+) {
+    let mut estimates = Vec::new();
+    let mut targets = Vec::new();
+    for i in range {
+        targets.clear();
+        for (j, &noise) in bench.noise.iter().enumerate() {
+            let component = state.component(i, j);
+            targets.push(Target {
+                analytic: evidence.analytic[component],
+                tolerance: bench.tolerance[component],
+                noise,
+                reference: None,
+            });
+        }
+        bench.kernel.brief(suspects.len() >= CONFIRMED);
+        let epsilon = bench.epsilon;
+        bench.kernel.differentiate(&mut state.coordinate(i), epsilon, &targets, &mut estimates);
+        for (j, estimate) in estimates.iter().enumerate() {
+            record(evidence, state.component(i, j), estimate, suspects);
+        }
+    }
+    bench.kernel.brief(false);
 }
 
 /// A component that is called wrong, and whether its line has a kink at the state.
@@ -92,6 +159,7 @@ fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: u
         bound: vec![f64::INFINITY; count],
         verdict: vec![Verdict::Undecided; count],
         tolerance,
+        directions: Vec::new(),
     }
 }
 
@@ -107,21 +175,6 @@ fn bench(state: &mut State<'_>, settings: &Settings, evidence: &Evidence) -> Ben
         tolerance[block.range.clone()].fill(*own);
     }
     Bench { noise, epsilon: settings.epsilon_at(roundoff), tolerance, kernel: Kernel::default() }
-}
-
-fn targets(
-    bench: &Bench,
-    evidence: &Evidence,
-    component: impl Fn(usize) -> usize,
-    outputs: usize,
-) -> Vec<Target> {
-    (0..outputs)
-        .map(|j| Target {
-            analytic: evidence.analytic[component(j)],
-            tolerance: bench.tolerance[component(j)],
-            noise: bench.noise[j],
-        })
-        .collect()
 }
 
 fn record(
@@ -180,6 +233,7 @@ fn acquit(
                 analytic: gradient[i],
                 tolerance: bench.tolerance[i],
                 noise: bench.noise[0],
+                reference: None,
             };
             let mut estimates = Vec::new();
             let epsilon = bench.epsilon;
@@ -256,6 +310,11 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
             0
         };
         let alone = random::hash_text(g.len() as u64, &block.name) as usize % g.len().max(1);
+        let slopes: Vec<&Slope> = evidence
+            .directions
+            .iter()
+            .filter(|s| s.range == block.range && s.verdict == Verdict::Agrees)
+            .collect();
         let faults: [&dyn Fn(usize) -> f64; 5] = [
             &|_| 0.0,
             &|k| -g[k],
@@ -269,8 +328,14 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
             if !changes {
                 continue;
             }
-            let caught =
-                (0..g.len()).any(|k| would_be_wrong(evidence, tolerance, start + k, fault(k)));
+            let caught = (0..g.len())
+                .any(|k| would_be_wrong(evidence, tolerance, start + k, fault(k)))
+                || slopes.iter().any(|slope| {
+                    let change = |k| (fault(k) - g[k]) * directional::entry(slope.tag, start + k);
+                    let scale = slope.scale;
+                    let moved: f64 = (0..g.len()).map(change).sum::<f64>() * scale;
+                    (slope.analytic + moved - slope.numeric).abs() > slope.bound
+                });
             result.planted += 1;
             result.caught += usize::from(caught);
             exercised |= caught && number < 2;

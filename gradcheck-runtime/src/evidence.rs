@@ -109,6 +109,31 @@ pub struct Evidence {
     pub verdict: Vec<Verdict>,
     /// Largest relative difference that is accepted, for each block.
     pub tolerance: Vec<f64>,
+    /// Slopes along random directions, where not every component was measured by itself: a
+    /// component whose bound is infinite was not, and shows the analytic value as numeric.
+    pub directions: Vec<Slope>,
+}
+
+/// The analytic and the numeric slope along a random direction through some blocks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slope {
+    /// The components that the direction moves.
+    pub range: Range<usize>,
+    /// The number that the direction is drawn from.
+    pub tag: u64,
+    /// Length of the direction's entries, which are 0.5 to 1.5 times this; for several blocks,
+    /// of each one's own, NaN.
+    pub scale: f64,
+    /// Inner product of the user's gradient with the direction.
+    pub analytic: f64,
+    /// The difference of the forward.
+    pub numeric: f64,
+    /// Its error bound.
+    pub bound: f64,
+    /// The size that such a slope has: `2 |g * u|_2`, entry by entry.
+    pub reference: f64,
+    /// The verdict on it.
+    pub verdict: Verdict,
 }
 
 impl Evidence {
@@ -124,6 +149,7 @@ impl Evidence {
             bound: Vec::new(),
             verdict: Vec::new(),
             tolerance: Vec::new(),
+            directions: Vec::new(),
         }
     }
 
@@ -138,7 +164,17 @@ impl Evidence {
                 _ => self.numeric[i],
             })
             .collect();
-        relative_difference(&self.analytic[range], &numeric)
+        let measured = relative_difference(&self.analytic[range.clone()], &numeric);
+        // A slope's difference, relative to its size, is an estimate of the same ratio.
+        let slopes = self.directions.iter().filter(|slope| {
+            slope.verdict != Verdict::Kink
+                && slope.range.start >= range.start
+                && slope.range.end <= range.end
+        });
+        slopes
+            .map(|slope| (slope.analytic - slope.numeric).abs() / slope.reference)
+            .filter(|ratio| ratio.is_finite())
+            .fold(measured, f64::max)
     }
 
     /// How many components of a range have each verdict.

@@ -9,15 +9,18 @@ pub mod flatten;
 mod layout;
 mod numeric;
 mod panics;
+mod persist;
 mod pin;
 mod probe;
 mod problem;
 mod random;
 mod report;
 pub mod settings;
+mod shrink;
 mod state;
 pub mod strategy;
 mod style;
+pub mod var;
 
 pub use crate::check::{StateReport, check_at};
 pub use crate::settings::{Method, Settings};
@@ -39,7 +42,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::case::{Draw, RangeOf};
-    pub use crate::check::{Kind, Meta, check};
+    pub use crate::check::{Kind, Meta, check, check_exact};
     pub use crate::pin::{like, view_mut};
     pub use crate::probe::{BufferLike, Fill, Outcome, Places, Probe};
     pub use crate::problem::{
@@ -47,4 +50,5 @@ pub mod __private {
         train3, train4, train5, train6, train7, train8,
     };
     pub use crate::settings::{Settings, steps};
+    pub use crate::var::Var;
 }

@@ -46,6 +46,25 @@ pub(crate) struct Target {
     pub(crate) analytic: f64,
     pub(crate) tolerance: f64,
     pub(crate) noise: Noise,
+    /// What the tolerance is relative to, where it is not the two values themselves: the size
+    /// that a slope along a random direction has.
+    pub(crate) reference: Option<f64>,
+}
+
+impl Target {
+    /// The difference that passes without a look at the bounds. None does along a random
+    /// direction: there one wrong component of many is small beside the slope.
+    fn allowed(&self, numeric: f64) -> f64 {
+        match self.reference {
+            Some(_) => 0.0,
+            None => self.tolerance * (self.analytic.abs() + numeric.abs()),
+        }
+    }
+
+    /// The largest bound with which a value can be said to agree.
+    fn precision(&self, numeric: f64) -> f64 {
+        self.tolerance * self.reference.unwrap_or(self.analytic.abs() + numeric.abs())
+    }
 }
 
 /// What the differences said about one output.
@@ -364,7 +383,7 @@ impl Kernel {
         let g = target.analytic;
         let shows = |level: &&Level| {
             let d = level.central(j);
-            let allowed = target.tolerance * (g.abs() + d.abs());
+            let allowed = target.allowed(d);
             (g - d).abs() > allowed + level.central_noise(j, target.noise)
         };
         let showing: Vec<&Level> = self.usable().filter(shows).collect();
@@ -387,6 +406,12 @@ fn first_step(line: &dyn Line, epsilon: f64, targets: &[Target]) -> f64 {
         return wide;
     };
     let level = targets.iter().map(|t| t.noise.level).fold(0.0, f64::max);
+    if let Some(reference) = most.reference {
+        // Where rounding and truncation of a central difference balance, u^(1/3).
+        let balance = scale * line.roundoff().cbrt();
+        let needed = CERTAIN * level / (most.tolerance * reference);
+        return if needed.is_nan() { wide } else { needed.max(balance).min(wide) };
+    }
     let needed = 4.0 * LIKELY * level / (2.0 * most.tolerance * most.analytic.abs());
     let least = 64.0 * line.roundoff() * line.magnitude();
     // NaN (0 / 0) means that nothing is known to be needed: a wide step.
@@ -414,10 +439,16 @@ fn settle(level: &Level, j: usize, target: &Target) -> Estimate {
     }
     let numeric = level.central(j);
     let bound = level.central_noise(j, target.noise);
-    let allowed = target.tolerance * (target.analytic.abs() + numeric.abs());
+    let difference = (target.analytic - numeric).abs();
     let flat = target.analytic == 0.0 && level.unchanged(j);
-    let close = (target.analytic - numeric).abs() <= allowed;
-    let finding = if flat || (close && bound * (LIKELY / CERTAIN) <= allowed) {
+    let agrees = match target.reference {
+        Some(_) => difference <= bound && bound <= target.precision(numeric),
+        None => {
+            difference <= target.allowed(numeric)
+                && bound * (LIKELY / CERTAIN) <= target.precision(numeric)
+        }
+    };
+    let finding = if flat || agrees {
         Finding::Agrees
     } else {
         Finding::Undecided
@@ -432,9 +463,15 @@ fn conclude(reading: Option<Reading>, target: &Target, last: bool) -> Estimate {
         return Estimate { numeric: f64::NAN, bound: f64::INFINITY, finding: Finding::Undecided };
     };
     let Bounded { value: numeric, bound } = reading.central;
-    let allowed = target.tolerance * (g.abs() + numeric.abs());
+    let allowed = target.allowed(numeric);
     let difference = (g - numeric).abs();
-    if difference <= allowed && bound * (LIKELY / CERTAIN) <= allowed {
+    let close = match target.reference {
+        Some(_) => difference <= bound && bound <= target.precision(numeric),
+        None => {
+            difference <= allowed && bound * (LIKELY / CERTAIN) <= target.precision(numeric)
+        }
+    };
+    if close {
         return Estimate { numeric, bound, finding: Finding::Agrees };
     }
     let mut estimate = Estimate { numeric, bound, finding: Finding::Undecided };

@@ -1,6 +1,7 @@
 //! The result of a check as a value, and the one place where it is put into words.
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::Case;
@@ -123,6 +124,8 @@ pub struct Report {
     pub diagnosis: Vec<String>,
     /// Wall time.
     pub elapsed: Duration,
+    /// The file that keeps the failing case.
+    pub saved: Option<PathBuf>,
     blocks: Vec<BlockSummary>,
     notes: BTreeSet<String>,
     failing: Vec<(Case, StateReport)>,
@@ -158,6 +161,7 @@ impl Report {
             trouble: None,
             diagnosis: Vec::new(),
             elapsed: Duration::ZERO,
+            saved: None,
             blocks: Vec::new(),
             notes: BTreeSet::new(),
             failing: Vec::new(),
@@ -239,6 +243,7 @@ impl Report {
             }
         }
         if let Some(Trouble::State(found)) = &mut self.trouble {
+            crate::shrink::shrink(checker, found);
             found.draws = checker.describe(&found.case);
         }
     }
@@ -252,6 +257,14 @@ impl Report {
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             })
         })
+    }
+
+    /// The case that the report is about.
+    pub(crate) fn failing_case(&self) -> Option<&Case> {
+        match &self.trouble {
+            Some(Trouble::State(found)) => Some(&found.case),
+            _ => None,
+        }
     }
 
     /// The failing states that were kept, first one first.
@@ -345,6 +358,10 @@ impl Report {
                 format!("{module}::{}", self.test)
             };
             out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
+            if let Some(name) = self.saved.as_ref().and_then(|path| path.file_name()) {
+                let name = name.to_string_lossy();
+                out.plain(&format!("  the case is kept in proptest-regressions/{name}, and tried first"));
+            }
         }
     }
 

@@ -20,7 +20,7 @@ pub enum Method {
 
 impl Method {
     /// Forward calls of one test beyond which [`Method::Auto`] turns to directions.
-    pub const AUTO_FORWARDS: usize = 400_000;
+    pub const AUTO_FORWARDS: usize = 30_000;
 }
 
 /// Settings of a check. What is `None` is chosen by the check.

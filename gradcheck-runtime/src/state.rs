@@ -34,6 +34,8 @@ pub(crate) struct State<'p> {
     /// Layout and values of the parameters.
     pub(crate) primal: Tree,
     pub(crate) form: Form,
+    /// The parameters as they were drawn, before any training.
+    pub(crate) drawn: Vec<f64>,
     /// The blocks of components.
     pub(crate) blocks: Arc<[Block]>,
     /// The outputs at the state.
@@ -77,6 +79,7 @@ impl<'p> State<'p> {
             draws: Vec::new(),
             primal: Tree::default(),
             form: Form::Gradient,
+            drawn: Vec::new(),
             blocks: Arc::new([]),
             base: Vec::new(),
             output_roundoff: f64::EPSILON / 2.0,
@@ -91,6 +94,7 @@ impl<'p> State<'p> {
         };
         state.redraw()?;
         state.record_primal()?;
+        state.drawn.clone_from(&state.primal.values);
         Ok(state)
     }
 
@@ -591,6 +595,86 @@ impl<'p> State<'p> {
         self.probe.tangent.clone()
     }
 
+    /// The analytic slope against the numeric one, along a random direction through one block.
+    /// Six forwards; `None` where there is no such block or no finite difference.
+    pub(crate) fn block_probe(&mut self, analytic: &[f64], block: &str) -> Option<BlockProbe> {
+        let found = self.blocks.iter().find(|b| b.full_name == block)?.clone();
+        let mut direction = match self.form {
+            Form::Tangent => self.tangent(),
+            _ => self.random_direction(0x7072_6f62),
+        };
+        if self.form == Form::Gradient {
+            for (i, d) in direction.iter_mut().enumerate() {
+                if !found.range.contains(&i) {
+                    *d = 0.0;
+                }
+            }
+        }
+        let outputs = self.lines_outputs();
+        let mut slopes = vec![0.0; outputs];
+        match self.form {
+            Form::Tangent => slopes.copy_from_slice(analytic),
+            Form::Gradient => {
+                slopes[0] = analytic.iter().zip(&direction).map(|(g, d)| g * d).sum();
+            }
+            Form::Jacobian => {
+                for (j, slope) in slopes.iter_mut().enumerate() {
+                    *slope = (0..direction.len())
+                        .map(|i| analytic[self.component(i, j)] * direction[i])
+                        .sum();
+                }
+            }
+        }
+        let coarse = self.primal.roundoff().max(self.output_roundoff) > 1e-10;
+        let steps = if coarse { [1e-2, 3e-3, 1e-3] } else { [1e-4, 1e-5, 1e-6] };
+        let mut rows = Vec::new();
+        let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+        for h in steps {
+            let mut line = self.along(&direction);
+            line.sample(h, &mut y, &mut floor)?;
+            let plus = y.clone();
+            line.sample(-h, &mut y, &mut floor)?;
+            rows.push((0..outputs).map(|j| (plus[j] - y[j]) / (2.0 * h)).collect::<Vec<f64>>());
+        }
+        let candidates = (0..outputs).filter(|&j| {
+            self.form != Form::Tangent || found.range.contains(&j)
+        });
+        candidates
+            .map(|j| BlockProbe {
+                off: (slopes[j] - rows[1][j]).abs(),
+                bound: (rows[0][j] - rows[1][j]).abs().max((rows[2][j] - rows[1][j]).abs())
+                    + f64::MIN_POSITIVE,
+            })
+            .max_by(|a, b| (a.off / a.bound).total_cmp(&(b.off / b.bound)))
+    }
+
+    pub(crate) fn case(&self) -> &Case {
+        &self.case
+    }
+
+    /// What the outputs are contracted with.
+    pub(crate) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// Whether outputs computed otherwise are those at the state, to a few digits.
+    pub(crate) fn outputs_match(&self, outputs: &[f64]) -> bool {
+        let slack = 1e-9 * largest(&self.base);
+        outputs.len() == self.base.len()
+            && outputs.iter().zip(&self.base).all(|(a, b)| (a - b).abs() <= slack + 1e-6 * b.abs())
+    }
+
+    /// Seed of everything random about this state.
+    pub(crate) fn seed(&self) -> u64 {
+        self.case.own_seed()
+    }
+
+    /// Root mean square of a block's scales.
+    pub(crate) fn block_scale(&self, range: std::ops::Range<usize>) -> f64 {
+        let count = range.len() as f64;
+        crate::evidence::norm(self.scales[range].iter().copied()) / count.sqrt()
+    }
+
     pub(crate) fn output_roundoff(&self) -> f64 {
         self.output_roundoff
     }
@@ -708,6 +792,12 @@ impl<'p> State<'p> {
             None => Ok(()),
         }
     }
+}
+
+/// How far the analytic slope is from the numeric one, and what the steps leave open.
+pub(crate) struct BlockProbe {
+    pub(crate) off: f64,
+    pub(crate) bound: f64,
 }
 
 /// A line along one parameter.

@@ -76,9 +76,20 @@ fn mutate(tokens: TokenStream, at: &mut usize, kind: usize, other: &TokenTree) -
     output.into_iter().collect()
 }
 
-/// The words of the item, but for those of attributes for us and for tests.
+/// The tokens in order, groups opened.
 fn words(tokens: &TokenStream) -> Vec<String> {
-    tokens.to_string().split_whitespace().map(str::to_owned).collect()
+    let mut words = Vec::new();
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Group(group) => {
+                words.push(format!("{:?}", group.delimiter()));
+                words.extend(self::words(&group.stream()));
+                words.push("end".to_owned());
+            }
+            token => words.push(token.to_string()),
+        }
+    }
+    words
 }
 
 #[test]

@@ -28,7 +28,7 @@ use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Settings, StateReport, check_at};
 
 use faults::{Fault, Site};
-use oracle::{Floors, visible};
+use oracle::{Derivatives, Floors, visible};
 use subjects::{Bug, Case, Class, Params, Real, SUBJECTS, Subject};
 
 mod faults;
@@ -154,7 +154,7 @@ fn ours<F: Real + Scalar + Flatten>(
 }
 
 /// Names the worst component of a report, with its numbers.
-fn accusation(report: &StateReport) -> Option<String> {
+fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
     if !report.is_wrong() {
         return None;
     }
@@ -172,8 +172,10 @@ fn accusation(report: &StateReport) -> Option<String> {
         .iter()
         .find(|b| b.range.contains(&i))
         .map_or_else(|| format!("component {i}"), |b| b.component(i - b.range.start));
+    let (exact, kink) = Derivatives::new(case).at(i, 0.0);
     Some(format!(
-        "{name}: analytic {:e}, numeric {:e}, bound {:.1e}; {} wrong of {}",
+        "{name}: analytic {:e}, numeric {:e}, bound {:.1e}, exact {exact:e}, \
+         kink at {kink:.1e}; {} wrong of {}",
         e.analytic[i],
         e.numeric[i],
         e.bound[i],
@@ -206,7 +208,7 @@ fn examine<F: Real + Scalar + Flatten>(
             kinks: counts.kinks,
             forwards: (report.forward_calls + report.gradient_calls) as f64 / components as f64,
             classical: relative_difference(&correct, &classical) > limit,
-            accused: accusation(&report),
+            accused: accusation(&case, &report),
         };
         results.lock().expect("no panic elsewhere").seen.push(seen);
     }
@@ -272,7 +274,7 @@ fn jobs(options: &Options) -> Vec<Job> {
             let share = 1.5 * options.states * subject.weight / all;
             let states = share.round().max(1.0) as u64;
             let faulty = match subject.weight {
-                w if w < 0.1 => 1,
+                w if w < 0.1 => u64::from(class == Class::Trained).min(options.faults),
                 w if w < 0.4 => options.faults.min(1),
                 w if w > 1.0 => 2 * options.faults,
                 _ => options.faults,

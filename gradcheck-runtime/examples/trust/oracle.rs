@@ -381,11 +381,12 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         if scale == 0.0 {
             scale = 1.0;
         }
+        let centre = Scalar::to_f64(self.case.forward(&self.params));
         let mut steps = Vec::new();
         let mut h = 8.0 * scale;
         for _ in 0..24 {
             if 2.0 * h < kink && h > 4.0 * F::ROUNDOFF * x.abs() {
-                steps.push(self.five_points(block, place, h, exact));
+                steps.push(self.five_points((block, place), h, centre, exact));
             }
             h /= 6.0;
         }
@@ -400,10 +401,9 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
             let (below, _) = self.derivatives.at(i, -away);
             let (above, _) = self.derivatives.at(i, away);
             let (low, high) = (below.min(above).min(exact), below.max(above).max(exact));
-            let value = Scalar::to_f64(self.case.forward(&self.case.params)).abs();
             let slack = 0.25 * (high - low)
                 + 1e-3 * low.abs().max(high.abs())
-                + Self::SAFETY * 8.0 * F::ROUNDOFF * value / away
+                + Self::SAFETY * 8.0 * F::ROUNDOFF * centre.abs() / away
                 + self.analytic[i];
             sides = Some((low - slack, high + slack));
         }
@@ -412,10 +412,15 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
 
     /// Error of the derivative of the polynomial through five points, in spite of what
     /// rounding makes of their places.
-    fn five_points(&mut self, block: usize, place: usize, h: f64, exact: f64) -> f64 {
+    fn five_points(
+        &mut self,
+        (block, place): (usize, usize),
+        h: f64,
+        centre: f64,
+        exact: f64,
+    ) -> f64 {
         let before = self.params[block][place];
         let x = Scalar::to_f64(before);
-        let centre = Scalar::to_f64(self.case.forward(&self.params));
         let mut nodes = [0.0; 4];
         let mut values = [0.0; 4];
         for (k, factor) in [-2.0, -1.0, 1.0, 2.0].into_iter().enumerate() {
@@ -438,6 +443,9 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         if error.is_finite() { error } else { f64::INFINITY }
     }
 }
+
+/// Components that decide whether a fault is visible, the largest differences.
+const LOOKED_AT: usize = 200;
 
 /// Whether a wrong gradient differs from the correct one by more than rounding.
 ///
@@ -462,6 +470,8 @@ pub(crate) fn visible(
         .collect();
     let difference = |i: usize| (wrong[i] - correct[i]).abs();
     order.sort_by(|&a, &b| difference(b).total_cmp(&difference(a)));
+    // In large gradients the smallest differences are not worth their forwards.
+    order.truncate(LOOKED_AT);
     order.into_iter().any(|i| {
         let floor = floor(i);
         if difference(i) > floor.smooth {

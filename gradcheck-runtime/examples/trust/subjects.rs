@@ -449,6 +449,10 @@ pub(crate) trait Model: Clone {
     fn fit(&self, _p: &Params<f64>, _x: &mut Data<f64>) -> bool {
         false
     }
+    /// Whether a value has nothing left but rounding.
+    fn is_lost(&self, _value: f64) -> bool {
+        false
+    }
     /// Range of pre-activations in the saturated class.
     fn saturation(&self) -> (f64, f64) {
         (8.0, 16.0)
@@ -509,6 +513,9 @@ macro_rules! models {
             fn fit(&self, p: &Params<f64>, x: &mut Data<f64>) -> bool {
                 match self { $(AnyModel::$name(model) => model.fit(p, x)),* }
             }
+            fn is_lost(&self, value: f64) -> bool {
+                match self { $(AnyModel::$name(model) => model.is_lost(value)),* }
+            }
             fn saturation(&self) -> (f64, f64) {
                 match self { $(AnyModel::$name(model) => model.saturation()),* }
             }
@@ -563,6 +570,11 @@ impl<F: Real> Case<F> {
             g[block].iter_mut().for_each(|v| *v *= scale);
         }
         g
+    }
+    /// Whether there is anything to check.
+    fn is_finite(&self) -> bool {
+        self.forward(&self.params).is_finite()
+            && self.gradient(&self.params, Bug::None).is_finite()
     }
     /// The same function and state on another scalar, rounded where it is narrower.
     pub(crate) fn cast<G: Real>(&self) -> Case<G> {
@@ -666,9 +678,14 @@ impl Subject {
     pub(crate) fn state(&self, class: Class, seed: u64, index: u64) -> Option<Case<f64>> {
         let class_id = class.name().bytes().fold(0, |h: u64, b| h.wrapping_mul(31) + u64::from(b));
         let mut rng = Rng::new(&[seed, self.id(), class_id, index]);
-        (0..6).find_map(|_| self.attempt(class, &mut rng)).filter(|case| {
-            case.forward(&case.params).is_finite()
-                && case.gradient(&case.params, Bug::None).is_finite()
+        (0..6).find_map(|_| {
+            let case = self.attempt(class, &mut rng)?;
+            let fine = if class == Class::Single {
+                case.cast::<f32>().is_finite()
+            } else {
+                case.is_finite()
+            };
+            (fine && !case.model.is_lost(case.forward(&case.params))).then_some(case)
         })
     }
 

@@ -295,6 +295,10 @@ impl Model for Network {
         true
     }
 
+    fn is_lost(&self, value: f64) -> bool {
+        value.abs() < 1e3 * self.grid
+    }
+
     fn fit(&self, p: &Params<f64>, x: &mut Data<f64>) -> bool {
         if self.loss != Loss::Squares {
             return false;

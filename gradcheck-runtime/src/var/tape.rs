@@ -1,0 +1,451 @@
+//! The thread's tape: nodes, the sweep back over them, and what was noticed while recording.
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{CONSTANT, ELSEWHERE, U, Var};
+
+/// No operand: the node is a variable, or has a constant on this side.
+const NONE: u32 = u32::MAX;
+
+/// Events are described for the first few only; all are counted.
+const NOTES: usize = 8;
+
+/// One recorded operation: 40 bytes.
+#[derive(Clone, Copy)]
+struct Node {
+    /// Bound on the rounding error of the value.
+    error: f64,
+    /// Derivatives with respect to the operands.
+    partials: [f64; 2],
+    operands: [u32; 2],
+    /// Bounds on the errors of `partials`, see [`pack`].
+    slacks: [u32; 2],
+}
+
+/// Upper half of a number that is not negative, rounded up: 20 bits of mantissa and the whole
+/// range, where `f32` would lose everything below 1e-45. NaN, a bound unknown, becomes infinite.
+#[inline]
+fn pack(bound: f64) -> u32 {
+    let bound = if bound <= f64::MAX { bound } else { f64::INFINITY };
+    ((bound.to_bits() + 0xffff_ffff) >> 32) as u32
+}
+
+#[inline]
+fn unpack(bound: u32) -> f64 {
+    f64::from_bits(u64::from(bound) << 32)
+}
+
+/// An operand with the derivative of the result with respect to it.
+#[derive(Clone, Copy)]
+pub(super) struct Edge {
+    pub(super) operand: Var,
+    pub(super) partial: f64,
+    /// Bound on the error of `partial`.
+    pub(super) slack: f64,
+}
+
+/// What recording noticed, each a reason to look twice at the derivative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Two values compared, and equal: by `<`, `==`, `max`, `min`, `clamp`, `is_zero` and the like.
+    Tie,
+    /// Two values compared that differ by no more than their rounding errors, or a value so near
+    /// to a function's kink: exact arithmetic might have taken the other branch.
+    NearTie,
+    /// A function taken at a point where it has no derivative: `abs` and `hypot` at zero, `floor`
+    /// at an integer, `%` where the remainder is zero, `atan2` on its cut.
+    Kink,
+    /// A finite value with an infinite or undefined derivative: `sqrt` and `cbrt` at zero, `asin`
+    /// at one.
+    Singular,
+    /// A derivative lost by a conversion: `to_f64`, `to_f32`, `integer_decode`.
+    Dropped,
+    /// A value converted to an integer: a step function, whose derivative is zero as it should be
+    /// unless the integer is computed with further.
+    Discretised,
+    /// A value from another thread's tape, or from before the last [`Tape::reset`]. Everything
+    /// computed from it is lost to the tape.
+    Foreign,
+}
+
+/// Number of each [`Event`] since the last [`Tape::reset`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; 7]);
+
+impl Counts {
+    /// How often `event` happened.
+    pub fn of(&self, event: Event) -> u64 {
+        self.0[event as usize]
+    }
+
+    /// Whether nothing happened.
+    pub fn is_clear(&self) -> bool {
+        self.0 == [0; 7]
+    }
+}
+
+/// One of the first events, in words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Note {
+    /// What happened.
+    pub event: Event,
+    /// In which operation: `max`, `<`, `sqrt`, ..
+    pub operation: &'static str,
+    /// At which value of its first operand.
+    pub value: f64,
+}
+
+/// The outcome of one pass back over the tape.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sweep {
+    /// Derivative of the weighted sum of outputs with respect to each variable, in the order in
+    /// which the variables were made.
+    pub gradient: Vec<f64>,
+    /// First-order bound on the rounding error of each, infinite where there is none.
+    pub bounds: Vec<f64>,
+    /// First-order bound on the rounding error of the weighted sum itself.
+    pub value_bound: f64,
+}
+
+struct State {
+    nodes: Vec<Node>,
+    variables: Vec<u32>,
+    /// Largest number of nodes.
+    limit: usize,
+    counts: Counts,
+    notes: Vec<Note>,
+    /// Adjoints and their error bounds: kept between sweeps.
+    adjoints: Vec<[f64; 2]>,
+    /// The variable converted last while `casting`.
+    cast: Option<Var>,
+    casting: bool,
+}
+
+thread_local! {
+    /// Tells this tape, since its last reset, from all others; [`CONSTANT`] until first used.
+    static TAG: Cell<u32> = const { Cell::new(CONSTANT) };
+    static TAPE: RefCell<State> = const { RefCell::new(State::new()) };
+}
+
+impl State {
+    const fn new() -> State {
+        State {
+            nodes: Vec::new(),
+            variables: Vec::new(),
+            limit: nodes_within(Tape::DEFAULT_CAP),
+            counts: Counts([0; 7]),
+            notes: Vec::new(),
+            adjoints: Vec::new(),
+            cast: None,
+            casting: false,
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, node: &Node) -> u32 {
+        let id = self.nodes.len();
+        if id == self.nodes.capacity() {
+            self.grow();
+        }
+        self.nodes.push(*node);
+        id as u32
+    }
+
+    /// Doubles the room, within the cap.
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.nodes.len();
+        assert!(
+            len < self.limit,
+            "the tape is full: {len} recorded operations fill its cap of {:.3} MiB \
+             (`Tape::set_cap`); the exact check needs smaller sizes or a higher cap",
+            (len * NODE_BYTES) as f64 / f64::from(1 << 20),
+        );
+        let room = (2 * len).max(1024);
+        self.nodes.reserve_exact(room - len);
+    }
+
+    fn note(&mut self, event: Event, operation: &'static str, value: f64) {
+        self.counts.0[event as usize] += 1;
+        if self.notes.len() < NOTES {
+            self.notes.push(Note { event, operation, value });
+        }
+    }
+}
+
+/// Memory that a node costs, the sweep's share included.
+const NODE_BYTES: usize = size_of::<Node>() + size_of::<[f64; 2]>();
+
+/// Number of nodes that fit; an id must fit beside [`NONE`].
+const fn nodes_within(bytes: usize) -> usize {
+    let nodes = bytes / NODE_BYTES;
+    if nodes < NONE as usize { nodes } else { NONE as usize }
+}
+
+/// The calling thread's tape.
+///
+/// A check resets it, makes the variables, runs the forward, and sweeps once for each output:
+///
+/// ```
+/// use gradcheck_runtime::var::{Tape, Var};
+/// use num_traits::Float;
+///
+/// Tape::reset();
+/// let (x, y) = (Var::variable(3.0), Var::variable(2.0));
+/// let z = x * y + y.exp();
+/// let sweep = Tape::sweep(&[(z.tape_id().unwrap(), 1.0)]);
+/// assert_eq!(sweep.gradient, [2.0, 3.0 + 2.0.exp()]);
+/// assert!(sweep.bounds[1] < 1e-14);
+/// assert!(Tape::counts().is_clear());
+/// ```
+#[derive(Debug)]
+pub struct Tape(());
+
+impl Tape {
+    /// Memory that a thread's tape and its sweep may take unless told otherwise: 1 GiB, which is
+    /// some nineteen million operations.
+    pub const DEFAULT_CAP: usize = 1 << 30;
+
+    /// Forgets all variables, operations, counts and notes. The memory is kept for the next
+    /// recording. What was computed before is [`Event::Foreign`] from now on.
+    pub fn reset() {
+        TAG.set(new_tag());
+        TAPE.with_borrow_mut(|tape| {
+            tape.nodes.clear();
+            tape.variables.clear();
+            tape.counts = Counts::default();
+            tape.notes.clear();
+        });
+    }
+
+    /// Number of variables and operations recorded.
+    pub fn len() -> usize {
+        TAPE.with_borrow(|tape| tape.nodes.len())
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty() -> bool {
+        Tape::len() == 0
+    }
+
+    /// Number of independent variables.
+    pub fn variables() -> usize {
+        TAPE.with_borrow(|tape| tape.variables.len())
+    }
+
+    /// Sets how many bytes this thread's tape and its sweep may take, and returns the cap before.
+    ///
+    /// Recording panics when the next operation would not fit.
+    pub fn set_cap(bytes: usize) -> usize {
+        TAPE.with_borrow_mut(|tape| {
+            let before = tape.limit * NODE_BYTES;
+            tape.limit = nodes_within(bytes);
+            // Room beyond the new cap would never be asked for again.
+            tape.nodes.shrink_to(tape.limit);
+            before
+        })
+    }
+
+    /// What recording noticed since the last reset.
+    pub fn counts() -> Counts {
+        TAPE.with_borrow(|tape| tape.counts)
+    }
+
+    /// The first few events, in order.
+    pub fn notes() -> Vec<Note> {
+        TAPE.with_borrow(|tape| tape.notes.clone())
+    }
+
+    /// Derivatives of `sum of seed * output` with respect to every variable, in one pass.
+    ///
+    /// Outputs are given by [`Var::tape_id`]. With each adjoint goes a running error bound
+    /// (Wilkinson; Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.3): a
+    /// contribution `p a` of a partial p known to within s and an adjoint a known to within e is
+    /// off by at most `|p| e + |a| s + s e`, and by u of itself for each rounding.
+    ///
+    /// # Panics
+    ///
+    /// When an id is not of this tape.
+    pub fn sweep(outputs: &[(u32, f64)]) -> Sweep {
+        TAPE.with_borrow_mut(|tape| {
+            let State { nodes, variables, adjoints, .. } = tape;
+            let top = outputs.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
+            assert!(top <= nodes.len(), "an output that is not on this thread's tape");
+            adjoints.clear();
+            adjoints.resize(top, [0.0; 2]);
+            let mut value_bound = 0.0;
+            for &(id, seed) in outputs {
+                accumulate(&mut adjoints[id as usize], seed, 0.0);
+                value_bound += bound_of_product(seed, nodes[id as usize].error);
+            }
+            for i in (0..top).rev() {
+                let [adjoint, error] = adjoints[i];
+                if adjoint == 0.0 && error == 0.0 {
+                    continue;
+                }
+                let node = &nodes[i];
+                for side in 0..2 {
+                    let operand = node.operands[side];
+                    if operand == NONE {
+                        continue;
+                    }
+                    let partial = node.partials[side];
+                    let slack = unpack(node.slacks[side]);
+                    // What does not reach the output has no share, whatever its derivative.
+                    let share = if adjoint == 0.0 { 0.0 } else { partial * adjoint };
+                    // Sums, differences and negations pass the adjoint on as it is.
+                    let rounding = if partial.abs() == 1.0 { 0.0 } else { U * share.abs() };
+                    let mut bound = rounding;
+                    if error != 0.0 {
+                        bound += bound_of_product(partial.abs() + slack, error);
+                    }
+                    if slack != 0.0 {
+                        bound += bound_of_product(adjoint, slack);
+                    }
+                    accumulate(&mut adjoints[operand as usize], share, bound);
+                }
+            }
+            let mut sweep = Sweep { value_bound: known(value_bound), ..Sweep::default() };
+            for &id in variables.iter() {
+                let [adjoint, error] = adjoints.get(id as usize).copied().unwrap_or_default();
+                sweep.gradient.push(adjoint);
+                sweep.bounds.push(known(error));
+            }
+            sweep
+        })
+    }
+}
+
+/// Adds a share known to within `bound` to an adjoint.
+#[inline]
+fn accumulate(total: &mut [f64; 2], share: f64, bound: f64) {
+    let [adjoint, error] = *total;
+    let sum = adjoint + share;
+    let rounding = if adjoint == 0.0 || share == 0.0 { 0.0 } else { U * sum.abs() };
+    *total = [sum, error + bound + rounding];
+}
+
+/// `|a b|`, where zero wins over infinity: no error stays none.
+#[inline]
+pub(super) fn bound_of_product(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { (a * b).abs() }
+}
+
+/// A bound as it is shown: with room for the rounding errors of its own computation, and infinite
+/// where that failed.
+pub(super) fn known(bound: f64) -> f64 {
+    let bound = bound * (1.0 + 1e-9);
+    if bound <= f64::MAX { bound } else { f64::INFINITY }
+}
+
+fn new_tag() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let tag = NEXT.fetch_add(1, Ordering::Relaxed);
+        if tag != CONSTANT && tag != ELSEWHERE {
+            return tag;
+        }
+    }
+}
+
+/// A new independent variable.
+pub(super) fn variable(re: f64) -> Var {
+    if TAG.get() == CONSTANT {
+        TAG.set(new_tag());
+    }
+    let node = Node { error: 0.0, partials: [0.0; 2], operands: [NONE; 2], slacks: [0; 2] };
+    let id = TAPE.with_borrow_mut(|tape| {
+        let id = tape.push(&node);
+        tape.variables.push(id);
+        id
+    });
+    Var { re, error: 0.0, id, tape: TAG.get() }
+}
+
+/// The result of an operation on one operand, which is not a constant.
+#[inline]
+pub(super) fn record1(re: f64, error: f64, a: Edge) -> Var {
+    let tag = TAG.get();
+    if a.operand.tape != tag {
+        return foreign(re, a.operand.re);
+    }
+    let id = push(&Node {
+        error,
+        partials: [a.partial, 0.0],
+        operands: [a.operand.id, NONE],
+        slacks: [pack(a.slack), 0],
+    });
+    Var { re, error, id, tape: tag }
+}
+
+/// The result of an operation on two operands, of which at least one is not a constant.
+#[inline]
+pub(super) fn record2(re: f64, error: f64, a: Edge, b: Edge) -> Var {
+    let tag = TAG.get();
+    let known = |operand: Var| operand.tape == tag || operand.tape == CONSTANT;
+    if !known(a.operand) || !known(b.operand) {
+        return foreign(re, if known(a.operand) { b.operand.re } else { a.operand.re });
+    }
+    // The id of a constant is `NONE`.
+    let id = push(&Node {
+        error,
+        partials: [a.partial, b.partial],
+        operands: [a.operand.id, b.operand.id],
+        slacks: [pack(a.slack), pack(b.slack)],
+    });
+    Var { re, error, id, tape: tag }
+}
+
+#[inline]
+fn push(node: &Node) -> u32 {
+    TAPE.with_borrow_mut(|tape| tape.push(node))
+}
+
+#[cold]
+fn foreign(re: f64, operand: f64) -> Var {
+    note(Event::Foreign, "operand", operand);
+    Var { re, error: f64::INFINITY, id: NONE, tape: ELSEWHERE }
+}
+
+/// Where `var` stands on this thread's tape.
+pub(super) fn position(var: Var) -> Option<u32> {
+    if var.tape == CONSTANT {
+        return None;
+    }
+    if var.tape == TAG.get() {
+        return Some(var.id);
+    }
+    note(Event::Foreign, "output", var.re);
+    None
+}
+
+/// Counts an event.
+#[cold]
+pub(super) fn note(event: Event, operation: &'static str, value: f64) {
+    TAPE.with_borrow_mut(|tape| tape.note(event, operation, value));
+}
+
+/// Counts the derivative of `var` as dropped, unless [`casting`] picks it up.
+pub(super) fn drop_derivative(operation: &'static str, var: Var) {
+    if var.tape == CONSTANT {
+        return;
+    }
+    TAPE.with_borrow_mut(|tape| {
+        if tape.casting {
+            tape.cast = Some(var);
+        } else {
+            tape.note(Event::Dropped, operation, var.re);
+        }
+    });
+}
+
+/// Runs a conversion, and tells the variable that went into it.
+pub(super) fn casting<T>(convert: impl FnOnce() -> T) -> (T, Option<Var>) {
+    TAPE.with_borrow_mut(|tape| (tape.casting, tape.cast) = (true, None));
+    let result = convert();
+    let cast = TAPE.with_borrow_mut(|tape| {
+        tape.casting = false;
+        tape.cast.take()
+    });
+    (result, cast)
+}
