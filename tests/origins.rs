@@ -51,9 +51,8 @@ mod network {
     /// He-initialised weights and small random biases.
     pub(crate) fn parameters(sizes: &[usize]) -> impl Strategy<Value = Dictionary> + use<> {
         let weights = sizes.windows(2).zip(1..);
-        let mut all = dictionary(
-            weights.map(|(pair, l)| (format!("W{l}"), he_normal([pair[1], pair[0]]))),
-        );
+        let mut all =
+            dictionary(weights.map(|(pair, l)| (format!("W{l}"), he_normal([pair[1], pair[0]]))));
         for (&size, l) in sizes[1..].iter().zip(1..) {
             all = all.with(format!("b{l}"), normal([size, 1]).prop_map(|b: Array2<f64>| b * 0.1));
         }
@@ -63,9 +62,8 @@ mod network {
     /// The course's own start: He-initialised weights and zero biases.
     fn zero_biases(sizes: &[usize]) -> impl Strategy<Value = Dictionary> + use<> {
         let weights = sizes.windows(2).zip(1..);
-        let mut all = dictionary(
-            weights.map(|(pair, l)| (format!("W{l}"), he_normal([pair[1], pair[0]]))),
-        );
+        let mut all =
+            dictionary(weights.map(|(pair, l)| (format!("W{l}"), he_normal([pair[1], pair[0]]))));
         for (&size, l) in sizes[1..].iter().zip(1..) {
             all = all.with(format!("b{l}"), Just(Array2::zeros((size, 1))));
         }
@@ -206,7 +204,8 @@ mod structs {
     fn loss(network: &Network, x: &Array2<f64>, y: &Array1<f64>) -> f64 {
         let trace = forward(network, x);
         let logits = trace[trace.len() - 1].1.column(0);
-        let terms = logits.iter().zip(y).map(|(&z, &y)| z.max(0.0) + (-z.abs()).exp().ln_1p() - y * z);
+        let terms =
+            logits.iter().zip(y).map(|(&z, &y)| z.max(0.0) + (-z.abs()).exp().ln_1p() - y * z);
         terms.sum::<f64>() / y.len() as f64
     }
 
@@ -252,7 +251,9 @@ mod structs {
 
 /// Cross-entropy plus `lambda / (2 m)` times the squared weights.
 mod regularised {
-    use super::network::{Cache, backward_propagation, compute_cost, forward_propagation, parameters};
+    use super::network::{
+        Cache, backward_propagation, compute_cost, forward_propagation, parameters,
+    };
     use super::*;
 
     fn compute_cost_with_penalty(
@@ -277,7 +278,12 @@ mod regularised {
             compute_cost_with_penalty(&al, &y, &parameters, lambda)
         },
     )]
-    fn on_both_sides(al: &Array2<f64>, y: &Array2<f64>, caches: &[Cache], lambda: f64) -> Dictionary {
+    fn on_both_sides(
+        al: &Array2<f64>,
+        y: &Array2<f64>,
+        caches: &[Cache],
+        lambda: f64,
+    ) -> Dictionary {
         let mut grads = backward_propagation(al, y, caches);
         for (l, (_, _, w)) in caches.iter().enumerate() {
             grads
@@ -404,7 +410,13 @@ mod planted {
     use ndarray::Axis;
 
     /// With `double` in dW2 and `four / m` in db1: 1 and 1 are right, 2 and 4 the exercise.
-    fn backward(y: &Array2<f64>, al: &Array2<f64>, caches: &[Cache], double: f64, four: f64) -> Dictionary {
+    fn backward(
+        y: &Array2<f64>,
+        al: &Array2<f64>,
+        caches: &[Cache],
+        double: f64,
+        four: f64,
+    ) -> Dictionary {
         let m = y.ncols() as f64;
         let [(z1, x, _), (z2, a1, w2), (_, a2, w3)] = caches else { panic!("three layers") };
         let sum = |dz: &Array2<f64>| dz.sum_axis(Axis(1)).insert_axis(Axis(1));

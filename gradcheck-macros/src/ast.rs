@@ -162,8 +162,7 @@ impl Parse for Head {
 
 fn function(attributes: &[TokenStream], rest: TokenStream) -> syn::Result<(TokenStream, Function)> {
     let head: Head = syn::parse2(rest.clone())?;
-    let (marks, others): (Vec<_>, Vec<_>) =
-        attributes.iter().cloned().partition(|attribute| is_mark(attribute));
+    let (marks, others): (Vec<_>, Vec<_>) = attributes.iter().cloned().partition(is_mark);
     let cfgs = others.iter().filter(|attribute| is_cfg(attribute)).cloned().collect();
     let kept = others.into_iter().chain([rest]).collect();
     Ok((kept, Function { signature: head.signature, cfgs, marks, declared: head.declared }))

@@ -238,13 +238,11 @@ impl Options {
         }
         match word.as_str() {
             "dims" => {
-                let mut dims = Vec::new();
-                list(content, errors, |input, _| Ok(dims.push(input.parse()?)));
+                let dims = list(content, errors, |input, _| input.parse());
                 once(&mut self.dims, key, dims, errors);
             }
             "out" => {
-                let mut outs = Vec::new();
-                list(content, errors, |input, _| Ok(outs.push(input.parse()?)));
+                let outs = list(content, errors, |input, _| input.parse());
                 once(&mut self.out, key, outs, errors);
             }
             "train" => {
@@ -253,16 +251,12 @@ impl Options {
                 once(&mut self.train, key, train, errors);
             }
             "types" => {
-                let mut types = Vec::new();
-                list(content, errors, |input, _| Ok(types.push(input.parse()?)));
+                let types = list(content, errors, |input, _| input.parse());
                 once(&mut self.types, key, types, errors);
             }
             "allow_zero" => {
-                let mut paths = Vec::new();
-                list(content, errors, |input, _| {
-                    paths.push(input.parse::<Expr>()?.into_token_stream());
-                    Ok(())
-                });
+                let path = |input: ParseStream<'_>| Ok(input.parse::<Expr>()?.into_token_stream());
+                let paths = list(content, errors, |input, _| path(input));
                 once(&mut self.allow_zero, key, paths, errors);
             }
             "should_panic" => {
@@ -497,18 +491,23 @@ fn twice(key: &Ident, errors: &mut Errors) {
 
 /// Reads entries up to the end. One that cannot be read is an error, and reading goes on after
 /// its comma, so that all errors come at once.
-fn list(
+fn list<T>(
     tokens: TokenStream,
     errors: &mut Errors,
-    mut entry: impl FnMut(ParseStream<'_>, &mut Errors) -> Result<()>,
-) {
+    mut entry: impl FnMut(ParseStream<'_>, &mut Errors) -> Result<T>,
+) -> Vec<T> {
+    let mut entries = Vec::new();
     let read = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            let mut outcome = entry(input, errors);
-            if outcome.is_ok() && !input.is_empty() && !input.peek(Token![,]) {
-                outcome = Err(input.error("expected `,`"));
-            }
-            if let Err(error) = outcome {
+            let wrong = match entry(input, errors) {
+                Err(error) => Some(error),
+                Ok(entry) => {
+                    entries.push(entry);
+                    let ended = input.is_empty() || input.peek(Token![,]);
+                    (!ended).then(|| input.error("expected `,`"))
+                }
+            };
+            if let Some(error) = wrong {
                 errors.add(error);
                 while !input.is_empty() && !input.peek(Token![,]) {
                     input.parse::<proc_macro2::TokenTree>()?;
@@ -521,4 +520,5 @@ fn list(
     if let Err(error) = read.parse2(tokens) {
         errors.add(error);
     }
+    entries
 }

@@ -275,9 +275,10 @@ fn wrt(check: &Check) -> TokenStream {
 /// `&mut` of a place whose root is itself a `&mut`.
 fn lent_place(place: &crate::valid::Place) -> TokenStream {
     let (root, tokens) = (&place.root, &place.tokens);
+    let span = shown_at(quote!(#root));
     match place.whole {
-        true => hygienic!(&mut *#root),
-        false => hygienic!(&mut #tokens),
+        true => quote_spanned!(span=> &mut *#root),
+        false => quote_spanned!(span=> &mut #tokens),
     }
 }
 
@@ -301,10 +302,11 @@ fn primal(check: &Check) -> TokenStream {
     let state = &check.state;
     let Forward { statements, value } = check.forward.as_ref().expect("`exact` has a forward");
     let value = self::value(value, Scalar::Tape);
+    let name = value_name(&value);
     hygienic! {
         |__s, __p: &mut __gc::Probe| {
             let (#(mut #state,)*) = __s;
-            { #statements let __value = #value; __p.value(__value); }
+            { #statements let #name = #value; __p.value(#name); }
             (#(#state,)*)
         }
     }
@@ -321,6 +323,7 @@ fn body(check: &Check, purpose: Purpose) -> TokenStream {
     };
     let statements = &forward.statements;
     let value = value(&forward.value, Scalar::Number);
+    let name = value_name(&value);
     // made before the forward's own `let`s, which may shadow what they are like
     let extras = extras(check);
     let before = (!extras.is_empty()).then(|| {
@@ -336,16 +339,16 @@ fn body(check: &Check, purpose: Purpose) -> TokenStream {
     let head = match &check.product {
         Some(Product::Cotangent(pattern)) => {
             let pattern = option(Some(pattern));
-            hygienic!(if let #pattern = __p.cotangent(__value))
+            hygienic!(if let #pattern = __p.cotangent(#name))
         }
-        _ => hygienic!(if __p.value(__value)),
+        _ => hygienic!(if __p.value(#name)),
     };
     let rebound = rebound(&check.gradient);
     let judged = handed_over(check, purpose, &gradient);
     hygienic! {
         #before
         #statements
-        let __value = #value;
+        let #name = #value;
         #head { #unpacked #rebound #judged } #no_gradient
     }
 }
@@ -486,10 +489,7 @@ fn training(check: &Check, update: &TokenStream) -> TokenStream {
 fn value(value: &Value, scalar: Scalar) -> TokenStream {
     match value {
         Value::Expr(tokens) => tokens.clone(),
-        Value::Call(callee, args) => {
-            let args = args.iter().map(argument);
-            hygienic!(#callee(#(#args),*))
-        }
+        Value::Call(callee, args) => call(callee, args),
         Value::Untyped(closure, args) => {
             let call = Ident::new(&format!("call{}", args.len()), Span::mixed_site());
             let args = args.iter().map(|arg| match (&arg.ty, scalar) {
@@ -508,19 +508,32 @@ fn value(value: &Value, scalar: Scalar) -> TokenStream {
 fn gradient(check: &Check) -> TokenStream {
     match &check.gradient {
         Gradient::Expr(tokens) => tokens.clone(),
-        Gradient::Function(callee, args) => {
-            let args = args.iter().map(argument);
-            hygienic!(#callee(#(#args),*))
-        }
+        Gradient::Function(callee, args) => call(callee, args),
         Gradient::Method(name, turbofish, receiver, args) => {
-            let args = args.iter().map(argument);
             let receiver = match receiver.pass {
                 Pass::Value => argument(receiver),
                 _ => receiver.name.to_token_stream(),
             };
-            hygienic!(#receiver.#name #turbofish(#(#args),*))
+            call(&hygienic!(#receiver.#name #turbofish), args)
         }
     }
+}
+
+fn call(callee: &TokenStream, args: &[Arg]) -> TokenStream {
+    let span = shown_at(callee.clone());
+    let args = args.iter().map(argument);
+    quote_spanned!(span=> #callee(#(#args),*))
+}
+
+/// The forward's value, shown where it comes from: an unsuitable type is an error there.
+fn value_name(value: &TokenStream) -> Ident {
+    Ident::new("__value", shown_at(value.clone()))
+}
+
+/// The hygiene of this macro, shown where the tokens begin.
+fn shown_at(tokens: TokenStream) -> Span {
+    let first = tokens.into_iter().next().map_or_else(Span::mixed_site, |token| token.span());
+    Span::mixed_site().located_at(first)
 }
 
 fn argument(arg: &Arg) -> TokenStream {

@@ -109,7 +109,7 @@ pub(crate) enum Value {
 pub(crate) enum Gradient {
     Expr(TokenStream),
     Function(TokenStream, Vec<Arg>),
-    Method(Ident, TokenStream, Arg, Vec<Arg>),
+    Method(Ident, TokenStream, Box<Arg>, Vec<Arg>),
 }
 
 pub(crate) enum Product {

@@ -81,11 +81,6 @@ impl Tree {
         self.leaves.iter().map(|leaf| leaf.roundoff).fold(0.0, f64::max)
     }
 
-    /// A single scalar, without an axis or a name.
-    pub(crate) fn is_scalar(&self) -> bool {
-        matches!(&self.leaves[..], [leaf] if leaf.shape.is_empty() && leaf.steps.is_empty())
-    }
-
     fn push(&mut self, shape: &[usize], scalars: &dyn Scalars) {
         let start = self.values.len();
         scalars.append_to(&mut self.values);

@@ -3,6 +3,7 @@ extern crate self as gradcheck_runtime;
 mod case;
 mod check;
 mod compare;
+pub mod diagnose;
 pub mod evidence;
 mod failure;
 pub mod flatten;
@@ -23,6 +24,9 @@ mod style;
 pub mod var;
 
 pub use crate::check::{StateReport, check_at};
+pub use crate::compare::Planted;
+pub use crate::failure::Failure;
+pub use crate::report::{Found, Grade, Report, Trouble, Unexercised};
 pub use crate::settings::{Method, Settings};
 
 pub use gradcheck_macros::{FlattenAlways as Flatten, gradcheck};

@@ -448,11 +448,7 @@ fn settle(level: &Level, j: usize, target: &Target) -> Estimate {
                 && bound * (LIKELY / CERTAIN) <= target.precision(numeric)
         }
     };
-    let finding = if flat || agrees {
-        Finding::Agrees
-    } else {
-        Finding::Undecided
-    };
+    let finding = if flat || agrees { Finding::Agrees } else { Finding::Undecided };
     Estimate { numeric, bound, finding }
 }
 
@@ -467,9 +463,7 @@ fn conclude(reading: Option<Reading>, target: &Target, last: bool) -> Estimate {
     let difference = (g - numeric).abs();
     let close = match target.reference {
         Some(_) => difference <= bound && bound <= target.precision(numeric),
-        None => {
-            difference <= allowed && bound * (LIKELY / CERTAIN) <= target.precision(numeric)
-        }
+        None => difference <= allowed && bound * (LIKELY / CERTAIN) <= target.precision(numeric),
     };
     if close {
         return Estimate { numeric, bound, finding: Finding::Agrees };

@@ -46,9 +46,12 @@ impl<S, D, W, E, T> std::fmt::Debug for Closures<S, D, W, E, T> {
     }
 }
 
+/// The place of an update rule where there is none.
+pub type NoUpdate<S> = fn(S, &mut Probe) -> S;
+
 /// Puts a problem together. `eval` moves the state in and out, so that nothing is asked of its
 /// type.
-pub fn problem<S, D, W, E>(draw: D, wrt: W, eval: E) -> Closures<S, D, W, E, fn(S, &mut Probe) -> S>
+pub fn problem<S, D, W, E>(draw: D, wrt: W, eval: E) -> Closures<S, D, W, E, NoUpdate<S>>
 where
     D: Fn(&mut Draw) -> S + Sync,
     W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Sync,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
+use crate::diagnose::diagnose;
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::{Failure, number};
 use crate::style::{Paint, Tone};
@@ -243,6 +244,24 @@ impl Report {
             }
         }
         if let Some(Trouble::State(found)) = &mut self.trouble {
+            let mut states: Vec<Evidence> = self
+                .failing
+                .iter()
+                .filter(|(_, state)| state.failure.is_none())
+                .map(|(_, state)| state.evidence.clone())
+                .collect();
+            if found.case.steps > 0 && found.state.failure.is_none() {
+                // The same draws before training: is it wrong there too?
+                let before = Case { steps: 0, ..found.case.clone() };
+                let state = checker.case(&before);
+                if state.failure.is_none() {
+                    states.push(state.evidence);
+                }
+            }
+            states.extend(self.passing.iter().cloned());
+            if found.state.failure.is_none() {
+                self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
+            }
             crate::shrink::shrink(checker, found);
             found.draws = checker.describe(&found.case);
         }
@@ -327,7 +346,7 @@ impl Report {
 
     /// The report with or without colour, `width` columns wide.
     pub fn render(&self, colour: bool, width: usize) -> String {
-        let mut out = Page { paint: Paint::new(colour), width: width.max(40), text: String::new() };
+        let mut out = Page::new(colour, width);
         self.write(&mut out);
         out.text
     }
@@ -360,7 +379,9 @@ impl Report {
             out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
             if let Some(name) = self.saved.as_ref().and_then(|path| path.file_name()) {
                 let name = name.to_string_lossy();
-                out.plain(&format!("  the case is kept in proptest-regressions/{name}, and tried first"));
+                out.plain(&format!(
+                    "  the case is kept in proptest-regressions/{name}, and tried first"
+                ));
             }
         }
     }
@@ -397,7 +418,7 @@ impl Report {
                 out.plain("  (no gradient had been asked for yet)");
             }
         } else {
-            self.write_numbers(out, &found.state.evidence);
+            write_numbers(out, &found.state.evidence, &self.diagnosis);
         }
         if !found.draws.is_empty() {
             out.blank();
@@ -415,55 +436,84 @@ impl Report {
             ));
         }
     }
+}
 
-    fn write_numbers(&self, out: &mut Page, evidence: &Evidence) {
-        let difference = evidence.relative_difference(0..evidence.verdict.len());
-        let tolerance = evidence.tolerance.iter().copied().fold(f64::NAN, f64::min);
-        out.plain(&format!(
-            "  difference {:.3e} = |g - g~| / (|g| + |g~|), tolerance {tolerance:.0e}: {}",
-            difference,
-            Grade::of(difference),
-        ));
-        if !self.diagnosis.is_empty() {
-            out.blank();
-            for line in &self.diagnosis {
-                out.line(&[(Tone::Good, "  diagnosis: "), (Tone::Plain, line)]);
-            }
-        }
+/// Difference and grade, diagnosis, blocks, worst components.
+fn write_numbers(out: &mut Page, evidence: &Evidence, diagnosis: &[String]) {
+    let difference = evidence.relative_difference(0..evidence.verdict.len());
+    let tolerance = evidence.tolerance.iter().copied().fold(f64::NAN, f64::min);
+    out.plain(&format!(
+        "  difference {difference:.3e} = |g - g~| / (|g| + |g~|), tolerance {tolerance:.0e}: {}",
+        Grade::of(difference),
+    ));
+    if !diagnosis.is_empty() {
         out.blank();
-        self.write_blocks(out, evidence);
+        out.line(&[(Tone::Good, "  diagnosis")]);
+        for line in diagnosis {
+            out.plain(&format!("    {line}"));
+        }
+    }
+    out.blank();
+    write_blocks(out, evidence);
+    if evidence.verdict.contains(&Verdict::Wrong) {
         out.blank();
         write_components(out, evidence);
     }
+}
 
-    fn write_blocks(&self, out: &mut Page, evidence: &Evidence) {
-        let mut order: Vec<usize> = (0..evidence.blocks.len()).collect();
-        let wrong = |&b: &usize| evidence.counts(evidence.blocks[b].range.clone()).wrong;
-        if order.len() > ROWS {
-            order.sort_by_key(|b| std::cmp::Reverse(wrong(b)));
+fn write_blocks(out: &mut Page, evidence: &Evidence) {
+    let mut order: Vec<usize> = (0..evidence.blocks.len()).collect();
+    let wrong = |&b: &usize| evidence.counts(evidence.blocks[b].range.clone()).wrong;
+    if order.len() > ROWS {
+        order.sort_by_key(|b| std::cmp::Reverse(wrong(b)));
+    }
+    let mut rows = vec![
+        ["block", "shape", "difference", "agree", "kink", "undecided", "wrong"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for &b in order.iter().take(ROWS) {
+        let block = &evidence.blocks[b];
+        let counts = evidence.counts(block.range.clone());
+        rows.push(vec![
+            block.name.clone(),
+            format!("{:?}", block.shape),
+            format!("{:.1e}", evidence.relative_difference(block.range.clone())),
+            counts.agreed.to_string(),
+            counts.kinks.to_string(),
+            counts.undecided.to_string(),
+            counts.wrong.to_string(),
+        ]);
+    }
+    out.table(&rows, |row| row.last().is_some_and(|wrong| wrong != "0"));
+    if order.len() > ROWS {
+        out.plain(&format!("  .. and {} more blocks", order.len() - ROWS));
+    }
+}
+
+impl fmt::Display for StateReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Page::new(crate::style::wanted(), crate::style::width());
+        if let Some(failure) = &self.failure {
+            out.line(&[(Tone::Bad, failure.title())]);
+            for line in failure.to_string().lines() {
+                out.plain(&format!("  {line}"));
+            }
+        } else {
+            let wrong = self.is_wrong();
+            let (tone, headline) = match wrong {
+                true => (Tone::Bad, "the gradient is wrong"),
+                false => (Tone::Name, "the gradient agrees"),
+            };
+            out.line(&[(tone, headline)]);
+            let diagnosis = match wrong {
+                true => diagnose(&[&self.evidence]).to_string(),
+                false => String::new(),
+            };
+            let diagnosis: Vec<String> = diagnosis.lines().map(str::to_owned).collect();
+            write_numbers(&mut out, &self.evidence, &diagnosis);
         }
-        let mut rows = vec![
-            ["block", "shape", "difference", "agree", "kink", "undecided", "wrong"]
-                .map(str::to_owned)
-                .to_vec(),
-        ];
-        for &b in order.iter().take(ROWS) {
-            let block = &evidence.blocks[b];
-            let counts = evidence.counts(block.range.clone());
-            rows.push(vec![
-                block.name.clone(),
-                format!("{:?}", block.shape),
-                format!("{:.1e}", evidence.relative_difference(block.range.clone())),
-                counts.agreed.to_string(),
-                counts.kinks.to_string(),
-                counts.undecided.to_string(),
-                counts.wrong.to_string(),
-            ]);
-        }
-        out.table(&rows, |row| row.last().is_some_and(|wrong| wrong != "0"));
-        if order.len() > ROWS {
-            out.plain(&format!("  .. and {} more blocks", order.len() - ROWS));
-        }
+        f.write_str(&out.text)
     }
 }
 
@@ -520,6 +570,10 @@ struct Page {
 }
 
 impl Page {
+    fn new(colour: bool, width: usize) -> Page {
+        Page { paint: Paint::new(colour), width: width.max(40), text: String::new() }
+    }
+
     fn line(&mut self, parts: &[(Tone, &str)]) {
         for (tone, text) in parts {
             self.text.push_str(&self.paint.apply(*tone, text));

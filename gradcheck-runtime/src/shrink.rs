@@ -86,7 +86,7 @@ impl Shrinker<'_, '_> {
         self.trials += 1;
         let reached = self.checker.reach(case);
         self.calls += 1 + case.steps;
-        let shown = match (reached, &self.symptom) {
+        match (reached, &self.symptom) {
             (Err(failure), Symptom::Failed(title)) => failure.title() == *title,
             (Err(_), Symptom::Wrong(_)) => false,
             (Ok(mut state), symptom) => {
@@ -103,8 +103,7 @@ impl Shrinker<'_, '_> {
                 self.calls += (state.gradients - before.1).max(forwards.div_ceil(2));
                 shown
             }
-        };
-        shown
+        }
     }
 
     /// Each dimension: its least value, then half-way down, then one less.

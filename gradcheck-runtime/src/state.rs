@@ -547,9 +547,9 @@ impl<'p> State<'p> {
             return false;
         }
         if self.weights.is_empty() {
-            for j in 0..now.len() {
-                y[j] = now[j] - self.base[j];
-                floor[j] = u * now[j].abs().max(self.base[j].abs());
+            for (j, (now, base)) in now.iter().zip(&self.base).enumerate() {
+                y[j] = now - base;
+                floor[j] = u * now.abs().max(base.abs());
             }
             return true;
         }
@@ -580,7 +580,7 @@ impl<'p> State<'p> {
     /// each parameter's scale.
     pub(crate) fn along<'s>(&'s mut self, direction: &'s [f64]) -> Direction<'s, 'p> {
         let roundoff = self.primal.roundoff();
-        Direction { state: self, direction, roundoff, values: Vec::new(), scale: 1.0 }
+        Direction { state: self, direction, roundoff, values: Vec::new() }
     }
 
     /// A direction through all parameters, of random sign and magnitude, scaled as they are.
@@ -636,9 +636,8 @@ impl<'p> State<'p> {
             line.sample(-h, &mut y, &mut floor)?;
             rows.push((0..outputs).map(|j| (plus[j] - y[j]) / (2.0 * h)).collect::<Vec<f64>>());
         }
-        let candidates = (0..outputs).filter(|&j| {
-            self.form != Form::Tangent || found.range.contains(&j)
-        });
+        let candidates =
+            (0..outputs).filter(|&j| self.form != Form::Tangent || found.range.contains(&j));
         candidates
             .map(|j| BlockProbe {
                 off: (slopes[j] - rows[1][j]).abs(),
@@ -828,7 +827,8 @@ impl Line for Coordinate<'_, '_> {
             Ok(()) => self.set(home).map(|_| ()),
             Err(_) => self.state.revive(),
         };
-        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor)).then(|| stored - home)
+        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor))
+            .then_some(stored - home)
     }
     fn scale(&self) -> f64 {
         self.state.scales[self.index]
@@ -847,15 +847,6 @@ pub(crate) struct Direction<'s, 'p> {
     direction: &'s [f64],
     roundoff: f64,
     values: Vec<f64>,
-    scale: f64,
-}
-
-impl Direction<'_, '_> {
-    /// With the step on which the direction's coordinates move by their scale.
-    pub(crate) fn scaled(mut self, scale: f64) -> Self {
-        self.scale = scale;
-        self
-    }
 }
 
 impl Line for Direction<'_, '_> {
@@ -872,12 +863,12 @@ impl Line for Direction<'_, '_> {
         (called.is_ok() && restored.is_ok() && self.state.contract(y, floor)).then_some(t)
     }
     fn scale(&self) -> f64 {
-        self.scale
+        1.0
     }
     fn roundoff(&self) -> f64 {
         self.roundoff
     }
     fn magnitude(&self) -> f64 {
-        self.scale
+        1.0
     }
 }

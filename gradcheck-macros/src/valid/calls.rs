@@ -8,7 +8,7 @@ use syn::{Expr, GenericParam, Pat, ReceiverKind, Stmt, Type};
 use super::names::matches_name;
 use super::{Arg, Checker, Forward, Gradient, Source, Value};
 use crate::ast::own;
-use crate::tokens::{Errors, drawn_self, mentions};
+use crate::tokens::{Errors, drawn_self, located, mentions};
 use crate::types::{self, Pass};
 
 impl Checker<'_> {
@@ -131,22 +131,26 @@ impl Checker<'_> {
         let args = self.args(true, errors);
         let turbofish = self.turbofish();
         let Some(owner) = &self.spec.owner else {
-            return Gradient::Function(quote!(self::#name #turbofish), args);
+            return Gradient::Function(located(quote!(self::#name #turbofish), name.span()), args);
         };
         let implemented = owner.implemented.as_ref().map(|path| {
             let ty: Type = syn::parse_quote!(#path);
             self.scope.outside(&ty).unwrap_or(ty)
         });
         match (self.receiver(errors), implemented) {
-            (Some(receiver), None) => Gradient::Method(name.clone(), turbofish, receiver, args),
+            (Some(receiver), None) => {
+                Gradient::Method(name.clone(), turbofish, Box::new(receiver), args)
+            }
             (Some(receiver), Some(path)) => {
                 let args = [receiver].into_iter().chain(args).collect();
-                Gradient::Function(quote!(<_ as #path>::#name #turbofish), args)
+                let callee = quote!(<_ as #path>::#name #turbofish);
+                Gradient::Function(located(callee, name.span()), args)
             }
             (None, implemented) => {
                 let ty = self.scope.outside(&owner.self_ty).unwrap_or(owner.self_ty.clone());
                 let of = implemented.map(|path| quote!(as #path));
-                Gradient::Function(quote!(<#ty #of>::#name #turbofish), args)
+                let callee = quote!(<#ty #of>::#name #turbofish);
+                Gradient::Function(located(callee, name.span()), args)
             }
         }
     }

@@ -573,8 +573,7 @@ impl<F: Real> Case<F> {
     }
     /// Whether there is anything to check.
     fn is_finite(&self) -> bool {
-        self.forward(&self.params).is_finite()
-            && self.gradient(&self.params, Bug::None).is_finite()
+        self.forward(&self.params).is_finite() && self.gradient(&self.params, Bug::None).is_finite()
     }
     /// The same function and state on another scalar, rounded where it is narrower.
     pub(crate) fn cast<G: Real>(&self) -> Case<G> {

@@ -54,11 +54,13 @@ pub(super) fn directional(
         let mut worst: Option<Slope> = None;
         let mut clear = true;
         for probe in 0..probes {
-            let tag = random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
+            let tag =
+                random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
             let slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
             clear &= slope.verdict == Verdict::Agrees;
             let off = |s: &Slope| (s.analytic - s.numeric).abs() / s.bound;
-            if slope.verdict == Verdict::Wrong && worst.as_ref().is_none_or(|w| off(w) < off(&slope))
+            if slope.verdict == Verdict::Wrong
+                && worst.as_ref().is_none_or(|w| off(w) < off(&slope))
             {
                 worst = Some(slope.clone());
             }
@@ -177,15 +179,25 @@ impl Search {
     }
 
     /// Halves the components of a block that is off until the wrong ones stand alone.
-    fn find(&mut self, state: &mut State<'_>, evidence: &mut Evidence, block: usize, slope: &Slope) {
+    fn find(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        block: usize,
+        slope: &Slope,
+    ) {
         let range = slope.range.clone();
-        let mut open =
-            vec![Off { range: range.clone(), by: slope.analytic - slope.numeric, bound: slope.bound }];
+        let mut open = vec![Off {
+            range: range.clone(),
+            by: slope.analytic - slope.numeric,
+            bound: slope.bound,
+        }];
         let mut named = 0;
         let begun = self.spent;
         while let Some(at) = widest(&open) {
             // Off nearly everywhere: a fault of the block, not of some components.
-            let dense = open.len() > 24 && open.iter().map(|o| o.range.len()).sum::<usize>() * 2 > range.len();
+            let dense = open.len() > 24
+                && open.iter().map(|o| o.range.len()).sum::<usize>() * 2 > range.len();
             if dense || named > NAMED || self.spent - begun > SEARCH {
                 self.measure_block(state, evidence, block);
                 return;
@@ -260,7 +272,8 @@ impl Search {
     ) {
         let range = evidence.blocks[block].range.clone();
         for k in 0..count.min(range.len()) {
-            let draw = random::unit(random::hash(state.seed(), 0x7361_6d70 + block as u64), k as u64);
+            let draw =
+                random::unit(random::hash(state.seed(), 0x7361_6d70 + block as u64), k as u64);
             let i = range.start + (draw * range.len() as f64) as usize;
             if evidence.bound[i].is_infinite() {
                 self.component(state, evidence, i);

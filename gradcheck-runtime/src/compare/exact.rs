@@ -5,7 +5,7 @@
 //! variables. One forward and one sweep give every component to rounding, each with a running
 //! error bound. What the tape cannot see (a branch that ties, a derivative that a conversion
 //! dropped, a fixed point that was its own start) is looked at again with differences.
-use super::{ASIDE, Bench, Suspect, acquit, bench, exhaustive_over, lenient, record, unjudged};
+use super::{ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, unjudged};
 use crate::case::Draw;
 use crate::evidence::{Evidence, Verdict};
 use crate::failure::Failure;
@@ -103,17 +103,13 @@ fn look_again(
         };
         let mut estimates = Vec::new();
         let epsilon = bench.epsilon;
-        bench.kernel.differentiate(
-            &mut state.coordinate(i),
-            epsilon,
-            &[target],
-            &mut estimates,
-        );
+        bench.kernel.differentiate(&mut state.coordinate(i), epsilon, &[target], &mut estimates);
         let difference = estimates[0];
         let tape_holds = evidence.bound[i].is_finite()
             && (d - difference.numeric).abs()
                 <= difference.bound + 1e-6 * (d.abs() + difference.numeric.abs());
-        let kinked = matches!(difference.finding, Finding::Kink | Finding::Wrong { near_kink: true });
+        let kinked =
+            matches!(difference.finding, Finding::Kink | Finding::Wrong { near_kink: true });
         if tape_holds && !kinked {
             evidence.verdict[i] = Verdict::Wrong;
             evidence.bound[i] += own[i];
@@ -151,12 +147,12 @@ fn confirm_outputs(
     } else {
         super::along_tangent(state, evidence, bench, &mut found);
     }
-    for i in 0..verdicts.len() {
+    for (i, &before) in verdicts.iter().enumerate() {
         let (d, bound) = (evidence.numeric[i], evidence.bound[i]);
         let (tape, tape_bound) = (exact.0[i], exact.1[i]);
         if !open.contains(&i) {
             (evidence.numeric[i], evidence.bound[i]) = (tape, tape_bound);
-            evidence.verdict[i] = verdicts[i];
+            evidence.verdict[i] = before;
             continue;
         }
         let holds =
@@ -204,15 +200,20 @@ fn record_forward(
     ] {
         if counts.of(event) > 0 {
             let first = Tape::notes().into_iter().find(|note| note.event == event);
-            let first = first.map_or_else(String::new, |n| format!(" (`{}` at {})", n.operation, n.value));
+            let first =
+                first.map_or_else(String::new, |n| format!(" (`{}` at {})", n.operation, n.value));
             return Ok(Err(format!("{what}, {} times{first}", counts.of(event))));
         }
     }
     let ties = counts.of(Event::Tie) + counts.of(Event::Kink);
     if ties > 0
-        && let Some(note) = Tape::notes().into_iter().find(|n| matches!(n.event, Event::Tie | Event::Kink))
+        && let Some(note) =
+            Tape::notes().into_iter().find(|n| matches!(n.event, Event::Tie | Event::Kink))
     {
-        state.notes.push(format!("a tie in `{}` at {}: a kink of the forward", note.operation, note.value));
+        state.notes.push(format!(
+            "a tie in `{}` at {}: a kink of the forward",
+            note.operation, note.value
+        ));
     }
     if !state.outputs_match(&probe.outputs) {
         return Ok(Err("the forward has another value on the tape".to_owned()));
@@ -267,7 +268,8 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> Exact {
         if state.form == Form::Tangent {
             exact.derivative[j] = row.iter().zip(&tangent).map(|(d, t)| d * t).sum();
             exact.bound[j] = bound.iter().zip(&tangent).map(|(b, t)| b * t.abs()).sum::<f64>()
-                + 4.0 * Var::ROUNDOFF
+                + 4.0
+                    * Var::ROUNDOFF
                     * row.iter().zip(&tangent).map(|(d, t)| (d * t).abs()).sum::<f64>();
         } else {
             for i in 0..parameters {
