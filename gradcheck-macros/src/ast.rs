@@ -53,9 +53,17 @@ impl Item {
                 let none = found.is_empty() && wrong.is_empty();
                 wrong.into_iter().for_each(|error| errors.add(error));
                 if !args.is_empty() {
-                    errors.at(args, "options stand on the methods: the attribute of an impl block has none, `#[gradcheck] impl ..`");
+                    errors.at(
+                        args,
+                        "options stand on the methods: the attribute of an impl block has none, \
+                         `#[gradcheck] impl ..`",
+                    );
                 } else if none {
-                    errors.at(&owner.self_ty, "no method of this impl block has an attribute of its own: `#[gradcheck(self in .., ..)] fn ..`");
+                    errors.at(
+                        &owner.self_ty,
+                        "no method of this impl block has an attribute of its own: \
+                         `#[gradcheck(self in .., ..)] fn ..`",
+                    );
                 }
                 let spec = |(args, function)| {
                     let options = Options::read(args, errors);
@@ -90,11 +98,18 @@ pub(crate) fn read(args: TokenStream, item: TokenStream) -> (TokenStream, Item) 
         },
         Some("trait") => (
             item,
-            unusable("a trait declaration has nothing to run: put `#[gradcheck]` on an impl block of the trait, `#[gradcheck] impl Trait for Type`".into()),
+            unusable(
+                "a trait declaration has nothing to run: put `#[gradcheck]` on an impl \
+                 block of the trait, `#[gradcheck] impl Trait for Type`"
+                    .into(),
+            ),
         ),
         Some(keyword) => (
             item,
-            unusable(format!("`#[gradcheck]` stands on a function or an impl block, not on a `{keyword}`")),
+            unusable(format!(
+                "`#[gradcheck]` stands on a function or an impl block, not on a \
+                 `{keyword}`"
+            )),
         ),
         None => (item, unusable("`#[gradcheck]` stands on a function or an impl block".into())),
     }

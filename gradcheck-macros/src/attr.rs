@@ -388,7 +388,9 @@ impl Parse for Out {
             input.parse::<Token![=]>()?;
         } else {
             let message = format!(
-                "`{buffer}` is written with what? `{buffer} = x` when it is overwritten with the gradient with respect to `x`, `{buffer} += x` when that is added"
+                "`{buffer}` is written with what? `{buffer} = x` when it is overwritten \
+                     with the gradient with respect to `x`, `{buffer} += x` when that is \
+                     added"
             );
             return Err(syn::Error::new_spanned(&buffer, message));
         }
@@ -422,7 +424,8 @@ impl Train {
                 let message = match nearest(word, names).or(synonym) {
                     Some(name) => format!("unknown `{word}` in `train`, did you mean `{name}`?"),
                     None => format!(
-                        "unknown `{word}` in `train`; there are `steps`, `learning_rate` and `update`"
+                        "unknown `{word}` in `train`; there are `steps`, `learning_rate` and \
+                             `update`"
                     ),
                 };
                 return Err(syn::Error::new_spanned(&key, message));

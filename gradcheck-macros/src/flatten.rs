@@ -3,7 +3,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Fields, GenericParam, LitStr, Path, Type};
+use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Path, Type};
 
 use crate::tokens::{Errors, located, mentions, nearest};
 
@@ -42,7 +42,11 @@ fn impls(input: &DeriveInput, when: When, errors: &mut Errors) -> TokenStream {
     let fields = match &input.data {
         Data::Struct(data) => fields(&data.fields, errors),
         Data::Enum(data) => {
-            errors.at(data.enum_token, "`Flatten` names the fields of structs: which scalars an enum has changes with its variant; put the parameters into a struct");
+            errors.at(
+                data.enum_token,
+                "`Flatten` names the fields of structs: which scalars an enum has changes \
+                 with its variant; put the parameters into a struct",
+            );
             Vec::new()
         }
         Data::Union(data) => {
@@ -83,7 +87,7 @@ fn one_impl(
         }
     });
     let mut generics = input.generics.clone();
-    for predicate in predicates(input, fields, &quote!(#flatten::#bound)) {
+    for predicate in predicates(input, fields, &quote!(#flatten::#bound), mutable) {
         generics.make_where_clause().predicates.push(predicate);
     }
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
@@ -98,10 +102,14 @@ fn one_impl(
 
 /// `FIELD TYPE: Flatten` for each field with a type parameter in its type; for a field whose
 /// type holds the struct itself, which would go round in circles, `PARAMETER: Flatten`.
+///
+/// What is borrowed may be read but not perturbed: as a bound, `&'a [f64]: FlattenMut` leaves
+/// such a struct without `FlattenMut`, where the derive would fail else.
 fn predicates(
     input: &DeriveInput,
     fields: &[Field],
     bound: &TokenStream,
+    mutable: bool,
 ) -> Vec<syn::WherePredicate> {
     let mut seen = Vec::new();
     let mut predicates = Vec::new();
@@ -113,16 +121,15 @@ fn predicates(
     };
     for field in fields {
         let ty = field.ty.to_token_stream();
-        let parameters = input.generics.params.iter().filter_map(|param| match param {
-            GenericParam::Type(param) if mentions(&ty, &param.ident.to_string()) => {
-                Some(&param.ident)
-            }
-            _ => None,
-        });
-        if mentions(&ty, &input.ident.unraw().to_string()) {
-            parameters.for_each(|parameter| require(parameter.to_token_stream()));
-        } else if parameters.count() > 0 {
-            require(ty);
+        let named = |name: &syn::Ident| mentions(&ty, &name.unraw().to_string());
+        let parameters = input.generics.type_params().map(|parameter| &parameter.ident);
+        let parameters: Vec<_> = parameters.filter(|parameter| named(parameter)).collect();
+        let mut lifetimes = input.generics.lifetimes();
+        let borrowed = mutable && lifetimes.any(|lifetime| named(&lifetime.lifetime.ident));
+        if named(&input.ident) {
+            parameters.iter().for_each(|parameter| require(parameter.to_token_stream()));
+        } else if borrowed || !parameters.is_empty() {
+            require(ty.clone());
         }
     }
     predicates

@@ -99,7 +99,7 @@ pub(crate) fn written(tokens: impl ToTokens) -> String {
         if text.ends_with(',') || (ends_word(&text) && starts_word(word)) {
             text.push(' ');
         }
-        text.push_str(word);
+        text.push_str(word.strip_prefix("r#").unwrap_or(word));
     }
     if text.ends_with(",)") && text.matches(',').count() > 1 {
         text.truncate(text.len() - 2);

@@ -170,7 +170,13 @@ fn usable(spec: &Spec, errors: &mut Errors) -> bool {
     let signature = &spec.function.signature;
     let name = &signature.ident;
     if let Some(token) = &signature.asyncness {
-        errors.at(token, format!("`{name}` is async: gradcheck runs on plain functions; check the function that it awaits, or a wrapper that blocks on it"));
+        errors.at(
+            token,
+            format!(
+                "`{name}` is async: gradcheck runs on plain functions; check the function \
+             that it awaits, or a wrapper that blocks on it"
+            ),
+        );
     }
     if let syn::Safety::Unsafe(token) = &signature.safety {
         errors.at(
@@ -182,7 +188,13 @@ fn usable(spec: &Spec, errors: &mut Errors) -> bool {
         errors.at(variadic, "a variadic function cannot be called by the names of its arguments");
     }
     if spec.function.declared {
-        errors.at(name, format!("`{name}` has no body to run: put `#[gradcheck]` on an impl block, and `#[gradcheck(..)]` on the method there"));
+        errors.at(
+            name,
+            format!(
+                "`{name}` has no body to run: put `#[gradcheck]` on an impl block, and \
+             `#[gradcheck(..)]` on the method there"
+            ),
+        );
         return false;
     }
     let takes_self = signature.receiver().map(|receiver| receiver.self_token.to_token_stream());
@@ -190,11 +202,24 @@ fn usable(spec: &Spec, errors: &mut Errors) -> bool {
     if let (Some(token), None) =
         (takes_self.or(names_self.map(ToTokens::into_token_stream)), &spec.owner)
     {
-        errors.at(token, format!("`{name}` is a method, and its impl block has no attribute: add a bare `#[gradcheck]` to the impl block"));
+        errors.at(
+            token,
+            format!(
+                "`{name}` is a method, and its impl block has no attribute: add a bare \
+             `#[gradcheck]` to the impl block"
+            ),
+        );
         return false;
     }
     if spec.options.empty {
-        errors.at(name, format!("an attribute without arguments stands on impl blocks; a function needs at least a draw: `#[gradcheck(x in normal(3), forward = loss)] fn {name}`"));
+        errors.at(
+            name,
+            format!(
+                "an attribute without arguments stands on impl blocks; a function needs \
+             at least a draw: `#[gradcheck(x in normal(3), forward = loss)] fn \
+             {name}`"
+            ),
+        );
         return false;
     }
     true

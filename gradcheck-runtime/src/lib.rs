@@ -50,8 +50,8 @@ pub mod __private {
     pub use crate::pin::{like, view_mut};
     pub use crate::probe::{BufferLike, Fill, Outcome, Places, Probe};
     pub use crate::problem::{
-        call0, call1, call2, call3, call4, call5, call6, call7, call8, problem, train1, train2,
-        train3, train4, train5, train6, train7, train8,
+        NoUpdate, call0, call1, call2, call3, call4, call5, call6, call7, call8, problem, train1,
+        train2, train3, train4, train5, train6, train7, train8,
     };
     pub use crate::settings::{Settings, steps};
     pub use crate::var::Var;

@@ -91,6 +91,13 @@ pub(crate) struct Estimate {
     pub(crate) finding: Finding,
 }
 
+impl Estimate {
+    /// Worth a second look: wrong, or excused by a kink.
+    fn is_grave(&self) -> bool {
+        matches!(self.finding, Finding::Wrong { .. } | Finding::Kink)
+    }
+}
+
 /// Roundings that a difference is trusted beyond, for saying that a value is wrong.
 const CERTAIN: f64 = 6.0;
 /// The same, for saying that it agrees: agreement within the tolerance is itself evidence.
@@ -204,7 +211,7 @@ impl Kernel {
         }
         self.widen(line, targets, estimates);
         self.judge(targets, estimates, true);
-        if !self.brief && estimates.iter().any(|e| matches!(e.finding, Finding::Wrong { .. })) {
+        if !self.brief && estimates.iter().any(Estimate::is_grave) {
             self.confirm(line, targets, estimates);
         }
     }
@@ -302,16 +309,26 @@ impl Kernel {
                 let apart = (narrower.central(j) - central.value).abs();
                 central.bound = central.bound.max(apart - narrower.central_noise(j, noise));
             }
+            let seen_narrower = |side: &mut Bounded, slope: fn(&Level, usize) -> f64| {
+                let curved = (slope(level, j) - side.value).abs() / level.step;
+                for narrower in levels.clone().take(k) {
+                    let apart = (slope(narrower, j) - side.value).abs();
+                    let open = 2.0 * (narrower.central_noise(j, noise) + curved * narrower.step);
+                    side.bound = side.bound.max(apart - open);
+                }
+            };
             if central.bound < best.central.bound {
                 best.central = central;
                 best.steps = [level.step, f64::NAN];
             }
-            let right = one_sided(level, next, after, j, noise, Level::forward);
+            let mut right = one_sided(level, next, after, j, noise, Level::forward);
+            seen_narrower(&mut right, Level::forward);
             if right.bound < best.right.bound {
                 best.right = right;
                 sides[0] = level.step;
             }
-            let left = one_sided(level, next, after, j, noise, Level::backward);
+            let mut left = one_sided(level, next, after, j, noise, Level::backward);
+            seen_narrower(&mut left, Level::backward);
             if left.bound < best.left.bound {
                 best.left = left;
                 sides[1] = level.step;
@@ -331,27 +348,30 @@ impl Kernel {
         Some(best)
     }
 
-    /// Before a value is called wrong: is the forward noisier at the stencil's own width than it
+    /// Before a value is called wrong, or a kink: is the forward noisier at the stencil's own width than it
     /// was near the state, and does a step of another size show the same difference?
     fn confirm(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
         let Some(narrowest) = self.usable().map(|level| level.step).next() else { return };
         let widest = self.usable().map(|level| level.step).last().unwrap_or(narrowest);
         let mut targets = targets.to_vec();
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
-            let local = noise_table(line, step, step / 24.0, 6);
+            let local = noise_table(line, step, step / 96.0, 7);
             for (target, local) in targets.iter_mut().zip(&local) {
-                if let Some(local) = local
-                    && local.level > target.noise.level
-                {
-                    target.noise.level = local.level;
-                }
+                let level = local.map_or(0.0, |local| local.level);
+                target.noise.level = target.noise.level.max(level);
+            }
+        }
+        for (j, target) in targets.iter_mut().enumerate() {
+            if estimates[j].is_grave() {
+                let height = self.stair_height(line, j);
+                target.noise.level = target.noise.level.max(height);
             }
         }
         // Steps around those that the estimate rests on: a kink just inside the stencil moves
         // these differences by much more than the ladder's wide ratios show.
         let mut around = Vec::new();
         for (j, estimate) in estimates.iter().enumerate() {
-            if matches!(estimate.finding, Finding::Wrong { .. })
+            if estimate.is_grave()
                 && let Some(reading) = self.read(j, targets[j].noise)
             {
                 for step in reading.steps {
@@ -365,7 +385,7 @@ impl Kernel {
             self.sample(line, step);
         }
         for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
-            if matches!(estimate.finding, Finding::Wrong { .. }) {
+            if estimate.is_grave() {
                 *estimate = conclude(self.read(j, target.noise), target, true);
                 if !self.shows_twice(j, target) {
                     estimate.finding = match estimate.finding {
@@ -375,6 +395,38 @@ impl Kernel {
                 }
             }
         }
+    }
+
+    /// The height of a staircase that an output is on, 0 if it is on none. Its differences at
+    /// narrow steps are zero without any noise in them, just as those of a dead unit are; but
+    /// where it has moved, a staircase is flat again, and a unit that has come alive is not.
+    fn stair_height(&self, line: &mut dyn Line, j: usize) -> f64 {
+        let flat = self.usable().take_while(|level| level.unchanged(j)).last();
+        let Some(flat) = flat.map(|level| level.step) else { return 0.0 };
+        let moved = |level: &&Level| level.step > flat && !level.unchanged(j);
+        let Some(first) = self.usable().find(moved) else { return 0.0 };
+        let heights = [first.y_plus[j].abs(), first.y_minus[j].abs()];
+        let height = heights.into_iter().filter(|&h| h > 0.0).fold(f64::INFINITY, f64::min);
+        let outputs = line.outputs();
+        let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let (mut still, mut pairs) = (0, 0);
+        for level in self.usable().filter(moved).take(3) {
+            for side in [level.step, -level.step] {
+                let mut before = None;
+                for k in 0..3 {
+                    if line.sample(side + 0.4 * f64::from(k) * flat, &mut y, &mut floor).is_none() {
+                        continue;
+                    }
+                    if let Some(before) = before {
+                        pairs += 1;
+                        still += usize::from(before == y[j]);
+                    }
+                    before = Some(y[j]);
+                }
+            }
+        }
+        // A unit that lives on one side only is still on the other.
+        if 3 * still > 2 * pairs { height } else { 0.0 }
     }
 
     /// Whether two steps of different size, each by itself, show the same difference from the
@@ -579,9 +631,10 @@ fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
     if 2 * moving < row.len() - 1 {
         return None;
     }
-    let mut level = f64::INFINITY;
+    let mut level = 0.0_f64;
     // Differences of order k magnify independent noise by the root of the sum of squared
-    // binomials, (2k)! / (k!)^2, and shrink the smooth part.
+    // binomials, (2k)! / (k!)^2, and shrink the smooth part: from order four on nothing of it is
+    // left. Of the orders that are left the larger counts, for a short table underestimates.
     let mut factor = 1.0;
     for order in 1..=5_usize.min(row.len() - 2) {
         for i in 0..row.len() - 1 {
@@ -589,9 +642,9 @@ fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
         }
         row.pop();
         factor *= (2.0 * (2.0 * order as f64 - 1.0)) / order as f64;
-        if order >= 3 {
+        if order >= 4 {
             let mean = row.iter().map(|d| d * d).sum::<f64>() / row.len() as f64;
-            level = level.min((mean / factor).sqrt());
+            level = level.max((mean / factor).sqrt());
         }
     }
     let level = level.max(floor);
@@ -623,3 +676,6 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
         .map(|(noise, floor)| noise.unwrap_or(Noise { level: floor, ratio: 1.0 }))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

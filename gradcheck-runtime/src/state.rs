@@ -554,10 +554,9 @@ impl<'p> State<'p> {
             return true;
         }
         let (mut sum, mut moved, mut all) = (0.0, 0.0, 0.0);
-        for j in 0..now.len() {
-            let weight = self.weights[j];
-            let change = now[j] - self.base[j];
-            let rounding = weight * u * now[j].abs().max(self.base[j].abs());
+        for ((now, base), weight) in now.iter().zip(&self.base).zip(&self.weights) {
+            let change = now - base;
+            let rounding = weight * u * now.abs().max(base.abs());
             all += rounding * rounding;
             if change != 0.0 {
                 sum += weight * change;

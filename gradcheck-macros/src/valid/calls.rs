@@ -68,7 +68,8 @@ impl Checker<'_> {
                         Value::Expr(self.kept(tail))
                     }
                     None => {
-                        let message = "the block of `forward` ends without a value: end it with an expression and no `;`";
+                        let message = "the block of `forward` ends without a value: end it with an expression \
+                             and no `;`";
                         match stmts.last() {
                             Some(last) => errors.at(last, message),
                             None => errors.at(block, message),
@@ -213,7 +214,11 @@ impl Checker<'_> {
         let mut args = Vec::new();
         for param in &self.params {
             let Some(param_name) = &param.name else {
-                errors.at(&param.tokens, "this argument has no name to be called by: give it one, or say how the gradient is had by `gradient = ..`");
+                errors.at(
+                    &param.tokens,
+                    "this argument has no name to be called by: give it one, or say how the \
+                     gradient is had by `gradient = ..`",
+                );
                 continue;
             };
             if !gradient && self.is_special(param_name) {
@@ -245,12 +250,24 @@ fn leaves(expr: &Expr, option: &str, errors: &mut Errors) {
     impl<'ast> Visit<'ast> for Leaves<'_> {
         fn visit_expr_return(&mut self, expr: &'ast syn::ExprReturn) {
             let Leaves(option, errors) = self;
-            errors.at(expr.return_token, format!("`return` cannot leave `{option}`: make it the block's value, or move it into a function"));
+            errors.at(
+                expr.return_token,
+                format!(
+                    "`return` cannot leave `{option}`: make it the block's value, or move it \
+                 into a function"
+                ),
+            );
             syn::visit::visit_expr_return(self, expr);
         }
         fn visit_expr_try(&mut self, expr: &'ast syn::ExprTry) {
             let Leaves(option, errors) = self;
-            errors.at(expr.question_token, format!("`?` cannot leave `{option}`: end with the `Result`, which is unwrapped with its error shown, or move it into a function"));
+            errors.at(
+                expr.question_token,
+                format!(
+                    "`?` cannot leave `{option}`: end with the `Result`, which is unwrapped \
+                 with its error shown, or move it into a function"
+                ),
+            );
             syn::visit::visit_expr_try(self, expr);
         }
         fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}

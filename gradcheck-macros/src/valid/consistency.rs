@@ -94,7 +94,13 @@ impl Checker<'_> {
             && !options.draws.is_empty()
         {
             let parameter = &exact.value;
-            errors.at(parameter, format!("no draw names `{parameter}`: write `normal::<{parameter}, _>(3)`, so that it is drawn for the exact method too"));
+            errors.at(
+                parameter,
+                format!(
+                    "no draw names `{parameter}`: write `normal::<{parameter}, _>(3)`, so \
+                 that it is drawn for the exact method too"
+                ),
+            );
         }
         self.missing_gradient(errors);
     }
@@ -114,9 +120,22 @@ impl Checker<'_> {
             ReturnType::Type(..) => return,
         };
         if options.forward.is_none() && !product {
-            errors.at(function, format!("`{function}` does not return `(value, gradient)`: name its value by `forward = ..`, or the arguments that the gradient is written to by `out(BUFFER = x)`"));
+            errors.at(
+                function,
+                format!(
+                    "`{function}` does not return `(value, gradient)`: name its value by \
+                 `forward = ..`, or the arguments that the gradient is written to by \
+                 `out(BUFFER = x)`"
+                ),
+            );
         } else if !number {
-            errors.at(function, format!("`{function}` returns nothing: name the arguments that the gradient is written to by `out(BUFFER = x)`, or say how it is had by `gradient = ..`"));
+            errors.at(
+                function,
+                format!(
+                    "`{function}` returns nothing: name the arguments that the gradient is \
+                 written to by `out(BUFFER = x)`, or say how it is had by `gradient = ..`"
+                ),
+            );
         }
     }
 

@@ -120,7 +120,13 @@ impl<'a> Checker<'a> {
             for place in &wrt.value {
                 let text = written(place);
                 if !outs.iter().any(|out| written(&out.place) == text) {
-                    errors.at(place, format!("no buffer of `out` is for `{text}`: add `BUFFER = {text}`, or take it out of `wrt`"));
+                    errors.at(
+                        place,
+                        format!(
+                            "no buffer of `out` is for `{text}`: add `BUFFER = {text}`, or take it \
+                         out of `wrt`"
+                        ),
+                    );
                 }
             }
         }
@@ -142,7 +148,8 @@ impl<'a> Checker<'a> {
             let names: Vec<String> = self.draws.iter().map(ToString::to_string).collect();
             let message = if self.dims.contains(root) {
                 format!(
-                    "`{name}` is one of `dims`, a count: derivatives are taken with respect to draws"
+                    "`{name}` is one of `dims`, a count: derivatives are taken with respect \
+                         to draws"
                 )
             } else if self.lets.iter().any(|local| local.name == *root) {
                 format!(
@@ -281,7 +288,8 @@ impl<'a> Checker<'a> {
         let what = match gradient {
             true => format!("nothing binds the argument `{param}` of `{function}`"),
             false => format!(
-                "`forward` is called with the arguments of `{function}`, and nothing binds `{param}`"
+                "`forward` is called with the arguments of `{function}`, and nothing \
+                     binds `{param}`"
             ),
         };
         let block =
@@ -294,7 +302,8 @@ impl<'a> Checker<'a> {
                 )
             }
             (None, true, Some(true)) => format!(
-                "draw it, `{param} in STRATEGY`, bind it by a `let` of `forward`, or say how the gradient is had by `gradient = ..`"
+                "draw it, `{param} in STRATEGY`, bind it by a `let` of `forward`, or say \
+                     how the gradient is had by `gradient = ..`"
             ),
             (None, true, _) => format!(
                 "draw it, `{param} in STRATEGY`, or say how the gradient is had by `gradient = ..`"

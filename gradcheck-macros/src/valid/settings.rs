@@ -68,7 +68,14 @@ impl Checker<'_> {
             let clauses = signature.generics.where_clause.to_token_stream();
             let others = clauses.to_string().matches(&name).count();
             if !mentions(&inputs, &name) && !mentions(&bounds, &name) && others <= 1 {
-                errors.at(&param.ident, format!("no argument of `{}` says what `{name}` is: add `types({name} = [f32, f64])`", signature.ident));
+                errors.at(
+                    &param.ident,
+                    format!(
+                        "no argument of `{}` says what `{name}` is: add `types({name} = [f32, \
+                     f64])`",
+                        signature.ident
+                    ),
+                );
             }
         }
     }
@@ -85,7 +92,11 @@ impl Checker<'_> {
                 Some(text) if text.starts_with("gradcheck_") => text,
                 Some(text) => format!("gradcheck_{text}"),
                 None => {
-                    errors.at(&name.value, "expected a name for the tests' module: `name = \"other\"` makes `gradcheck_other`");
+                    errors.at(
+                        &name.value,
+                        "expected a name for the tests' module: `name = \"other\"` makes \
+                         `gradcheck_other`",
+                    );
                     String::new()
                 }
             };
@@ -118,7 +129,13 @@ impl Checker<'_> {
             if let Some(open) =
                 open.filter(|open| !self.scope.known.iter().any(|known| *open == known))
             {
-                errors.at(token, format!("`Self` is generic over `{open}` here: name the type instead, or add `types({open} = [..])`"));
+                errors.at(
+                    token,
+                    format!(
+                        "`Self` is generic over `{open}` here: name the type instead, or add \
+                     `types({open} = [..])`"
+                    ),
+                );
                 return None;
             }
         }
@@ -174,7 +191,13 @@ impl Checker<'_> {
         };
         let number = number.filter(|number| (1..=MOST_SHARDS).contains(number));
         if number.is_none() {
-            errors.at(&shards.value, format!("expected a number from 1 to {MOST_SHARDS}, written out: each shard becomes a test"));
+            errors.at(
+                &shards.value,
+                format!(
+                    "expected a number from 1 to {MOST_SHARDS}, written out: each shard \
+                 becomes a test"
+                ),
+            );
         }
         number
     }

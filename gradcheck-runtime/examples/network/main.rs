@@ -23,7 +23,7 @@ use ndarray::Array2;
 use data::Samples;
 use network::{Cache, Dictionary, accuracy, backward, cost, forward, initialise, step};
 use progress::Progress;
-use table::{print_foot, print_head, print_report, print_row, wrong_blocks};
+use table::{print_foot, print_head, print_row, wrong_blocks};
 
 mod data;
 mod network;
@@ -92,7 +92,7 @@ fn run() -> Result<bool, String> {
         gradients.entry(format!("d{block}")).and_modify(|g| *g *= y.ncols() as f64);
         gradients
     });
-    print_report(&state);
+    println!("{state}");
     let found = wrong_blocks(&state) == [block];
 
     println!("\nThe correct gradient was {} wrong.", if right { "never called" } else { "CALLED" });

@@ -60,38 +60,6 @@ pub(crate) fn print_foot() {
     println!("  the cost hides the answer, and neither check can have one");
 }
 
-/// A failing state: what is wrong, block by block, then the first components.
-pub(crate) fn print_report(state: &StateReport) {
-    if let Some(failure) = &state.failure {
-        println!("{failure}");
-        return;
-    }
-    let evidence = &state.evidence;
-    println!("  difference of the whole gradient: {:.3e}\n", state.relative_difference());
-    println!("  block  {:<9} {:>10}  agree  kink  undecided  wrong", "shape", "difference");
-    for block in &*evidence.blocks {
-        let counts = evidence.counts(block.range.clone());
-        println!(
-            "  {:<6} {:<9} {:>10.1e}  {:>5}  {:>4}  {:>9}  {:>5}",
-            block.name,
-            format!("{:?}", block.shape),
-            evidence.relative_difference(block.range.clone()),
-            counts.agreed,
-            counts.kinks,
-            counts.undecided,
-            counts.wrong,
-        );
-    }
-    println!("\n  component     analytic        numeric        ratio");
-    let wrong = (0..evidence.verdict.len()).filter(|&i| evidence.verdict[i] == Verdict::Wrong);
-    for i in wrong.take(5) {
-        let block = evidence.blocks.iter().find(|block| block.range.contains(&i));
-        let path = block.map_or_else(String::new, |b| b.component(i - b.range.start));
-        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
-        println!("  {path:<9} {g:>14.6e} {d:>14.6e} {:>10.6}", g / d);
-    }
-}
-
 /// Names of the blocks with a wrong component.
 pub(crate) fn wrong_blocks(state: &StateReport) -> Vec<&str> {
     let evidence = &state.evidence;

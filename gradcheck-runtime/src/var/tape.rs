@@ -7,7 +7,7 @@ use super::{CONSTANT, ELSEWHERE, U, Var};
 /// No operand: the node is a variable, or has a constant on this side.
 const NONE: u32 = u32::MAX;
 
-/// Events are described for the first few only; all are counted.
+/// Events are described for the first few, and the first of each kind, only; all are counted.
 const NOTES: usize = 8;
 
 /// One recorded operation: 40 bytes.
@@ -112,6 +112,8 @@ struct State {
     variables: Vec<u32>,
     /// Largest number of nodes.
     limit: usize,
+    /// Whether that was reached.
+    full: bool,
     counts: Counts,
     notes: Vec<Note>,
     /// Adjoints and their error bounds: kept between sweeps.
@@ -133,6 +135,7 @@ impl State {
             nodes: Vec::new(),
             variables: Vec::new(),
             limit: nodes_within(Tape::DEFAULT_CAP),
+            full: false,
             counts: Counts([0; 7]),
             notes: Vec::new(),
             adjoints: Vec::new(),
@@ -155,19 +158,20 @@ impl State {
     #[cold]
     fn grow(&mut self) {
         let len = self.nodes.len();
+        self.full = len >= self.limit;
         assert!(
-            len < self.limit,
+            !self.full,
             "the tape is full: {len} recorded operations fill its cap of {:.3} MiB \
              (`Tape::set_cap`); the exact check needs smaller sizes or a higher cap",
             (len * NODE_BYTES) as f64 / f64::from(1 << 20),
         );
-        let room = (2 * len).max(1024);
+        let room = (2 * len).max(1024).min(self.limit);
         self.nodes.reserve_exact(room - len);
     }
 
     fn note(&mut self, event: Event, operation: &'static str, value: f64) {
         self.counts.0[event as usize] += 1;
-        if self.notes.len() < NOTES {
+        if self.notes.len() < NOTES || self.counts.of(event) == 1 {
             self.notes.push(Note { event, operation, value });
         }
     }
@@ -213,6 +217,7 @@ impl Tape {
         TAPE.with_borrow_mut(|tape| {
             tape.nodes.clear();
             tape.variables.clear();
+            tape.full = false;
             tape.counts = Counts::default();
             tape.notes.clear();
         });
@@ -221,6 +226,11 @@ impl Tape {
     /// Number of variables and operations recorded.
     pub fn len() -> usize {
         TAPE.with_borrow(|tape| tape.nodes.len())
+    }
+
+    /// Whether recording came to the cap, and panicked, since the last reset.
+    pub fn is_full() -> bool {
+        TAPE.with_borrow(|tape| tape.full)
     }
 
     /// Whether nothing is recorded.
@@ -251,7 +261,7 @@ impl Tape {
         TAPE.with_borrow(|tape| tape.counts)
     }
 
-    /// The first few events, in order.
+    /// The first few events and the first of each kind, in order.
     pub fn notes() -> Vec<Note> {
         TAPE.with_borrow(|tape| tape.notes.clone())
     }

@@ -29,6 +29,12 @@ where
 struct Pair(f64, #[flatten(skip)] Option, f64);
 
 #[derive(Flatten)]
+struct Borrowed<'a> {
+    weight: &'a [f64],
+    bias: &'a f64,
+}
+
+#[derive(Flatten)]
 struct Nothing;
 
 #[derive(gradcheck_macros::Flatten)]
@@ -65,5 +71,6 @@ fn main() {
     layer.flatten(&mut paths);
     assert_eq!(paths.1, [".type", ".b"]);
     let _ = Pair::flatten_mut;
+    Borrowed { weight: &[1.0], bias: &2.0 }.flatten(&mut paths);
     Nothing.flatten(&mut paths);
 }
