@@ -126,6 +126,10 @@ impl Level {
     fn backward(&self, output: usize) -> f64 {
         -self.y_minus[output] / self.minus
     }
+    /// By how much the one-sided slopes differ.
+    fn gap(&self, output: usize) -> f64 {
+        self.forward(output) - self.backward(output)
+    }
     /// Standard deviation of the noise in one of the two samples.
     fn noise(&self, output: usize, noise: Noise) -> f64 {
         let floor = self.floor_plus[output].max(self.floor_minus[output]);
@@ -307,7 +311,12 @@ impl Kernel {
             // narrower ones.
             for narrower in levels.clone().take(k) {
                 let apart = (narrower.central(j) - central.value).abs();
-                central.bound = central.bound.max(apart - narrower.central_noise(j, noise));
+                let rounding = narrower.central_noise(j, noise);
+                central.bound = central.bound.max(apart - rounding);
+                // So does a kink at the state itself, where wider steps see only its average.
+                let smooth = level.gap(j).abs() * narrower.step / level.step;
+                let jump = narrower.gap(j).abs() - 2.0 * smooth - 4.0 * rounding;
+                central.bound = central.bound.max(0.5 * jump);
             }
             let seen_narrower = |side: &mut Bounded, slope: fn(&Level, usize) -> f64| {
                 let curved = (slope(level, j) - side.value).abs() / level.step;
@@ -442,7 +451,14 @@ impl Kernel {
         showing.iter().enumerate().any(|(k, narrow)| {
             showing[k + 1..].iter().any(|wide| {
                 let (a, b) = (g - narrow.central(j), g - wide.central(j));
-                wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * a.abs().max(b.abs())
+                let shown = a.abs().max(b.abs());
+                // A narrower step that could see the difference, and does not, knows better.
+                let vetoed = self.usable().any(|level| {
+                    level.step < narrow.step
+                        && level.central_noise(j, target.noise) < 0.3 * shown
+                        && (g - level.central(j)).abs() < 0.5 * shown
+                });
+                wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * shown && !vetoed
             })
         })
     }
@@ -556,9 +572,8 @@ fn central(
     let correction = (value - next.central(j)) / (r - 1.0);
     // The one-sided slopes part as h f'' where the forward is smooth; what is left of their
     // difference at h = 0 is a kink within both steps, and shifts the central difference by half.
-    let gap = |l: &Level| l.forward(j) - l.backward(j);
     let ratio = next.step / level.step;
-    let jump = (ratio * gap(level) - gap(next)) / (ratio - 1.0);
+    let jump = (ratio * level.gap(j) - next.gap(j)) / (ratio - 1.0);
     let common = rounding * r / (r - 1.0) + 0.5 * jump.abs();
     let fine = (value - next.central(j)).abs();
     // Without a second derivative at the state the difference converges as h, not as h^2.

@@ -132,6 +132,9 @@ impl Dd {
         for _ in 0..60 {
             term = term * x / divisor();
             sum = sum + term;
+            if term.hi.abs() < 1e-34 * sum.hi.abs() {
+                break;
+            }
         }
         sum
     }
@@ -166,6 +169,9 @@ impl Dd {
         for k in 1..60 {
             power = power * square;
             sum = sum + power / f64::from(2 * k + 1);
+            if power.hi.abs() < 1e-34 * sum.hi.abs() {
+                break;
+            }
         }
         sum
     }

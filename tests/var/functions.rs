@@ -225,10 +225,10 @@ fn bounds_cover_the_errors_of_every_function() {
         let (mut covered, mut tightest) = (0, f64::INFINITY);
         for x in points(&function) {
             let shift = x * random.uniform(1.0, 1e4);
+            let (value, derivative) = (function.exact)(Dd::from(x));
             for inexact in [false, true] {
                 let of = |x: Var| (function.var)(if inexact { (x + shift) - shift } else { x });
                 let taped = taped1(of, x);
-                let (value, derivative) = (function.exact)(Dd::from(x));
                 let errors = [
                     ((value - taped.value).abs().hi, taped.sweep.value_bound, value.abs().hi),
                     (

@@ -188,7 +188,13 @@ fn record_forward(
     let mut probe = Probe::new(state.seed());
     probe.tape_ids = Some(Vec::new());
     state.forwards += 1;
-    caught("the forward on the tape", || session.eval(&mut probe))?;
+    match caught("the forward on the tape", || session.eval(&mut probe)) {
+        // The tape's own panic, at its cap.
+        Err(_) if Tape::is_full() => {
+            return Ok(Err("the forward outgrows the tape".to_owned()));
+        }
+        called => called?,
+    }
     if let Some(failure) = probe.failure.take() {
         return Err(failure);
     }
