@@ -207,27 +207,27 @@ pub(crate) fn located(tokens: TokenStream, span: Span) -> TokenStream {
     tokens.into_iter().map(shown).collect()
 }
 
-/// Splits off the attributes that an item begins with, each as its own tokens.
+/// Splits off the attributes that an item, or the inside of an impl block, begins with, each as
+/// its own tokens.
 pub(crate) fn leading_attributes(tokens: TokenStream) -> (Vec<TokenStream>, TokenStream) {
     let mut attributes = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
-    while let Some(TokenTree::Punct(hash)) = tokens.peek().cloned() {
-        if hash.as_char() != '#' {
-            break;
-        }
-        tokens.next();
-        let mut attribute = TokenStream::from(TokenTree::Punct(hash));
-        match tokens.next_if(|next| is_group(next, Delimiter::Bracket)) {
-            Some(group) => attribute.extend([group]),
-            None => {
-                // not an attribute after all
-                attribute.extend(tokens);
-                return (attributes, attribute);
-            }
-        }
+    while let Some(hash) = tokens.next_if(|next| is_punct(next, '#')) {
+        let mut attribute = TokenStream::from(hash);
+        attribute.extend(tokens.next_if(|next| is_punct(next, '!')));
+        let Some(group) = tokens.next_if(|next| is_group(next, Delimiter::Bracket)) else {
+            // not an attribute after all
+            attribute.extend(tokens);
+            return (attributes, attribute);
+        };
+        attribute.extend([group]);
         attributes.push(attribute);
     }
     (attributes, tokens.collect())
+}
+
+fn is_punct(token: &TokenTree, punct: char) -> bool {
+    matches!(token, TokenTree::Punct(other) if other.as_char() == punct)
 }
 
 pub(crate) fn is_group(token: &TokenTree, delimiter: Delimiter) -> bool {

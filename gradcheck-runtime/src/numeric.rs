@@ -362,6 +362,7 @@ impl Kernel {
     fn confirm(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
         let Some(narrowest) = self.usable().map(|level| level.step).next() else { return };
         let widest = self.usable().map(|level| level.step).last().unwrap_or(narrowest);
+        let before: Vec<Noise> = targets.iter().map(|target| target.noise).collect();
         let mut targets = targets.to_vec();
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
             let local = noise_table(line, step, step / 96.0, 7);
@@ -396,7 +397,7 @@ impl Kernel {
         for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
             if estimate.is_grave() {
                 *estimate = conclude(self.read(j, target.noise), target, true);
-                if !self.shows_twice(j, target) {
+                if !self.shows_twice(j, target, before[j]) {
                     estimate.finding = match estimate.finding {
                         Finding::Wrong { .. } => Finding::Undecided,
                         other => other,
@@ -440,7 +441,8 @@ impl Kernel {
 
     /// Whether two steps of different size, each by itself, show the same difference from the
     /// analytic value. A kink that narrower steps cannot resolve shows another one at each step.
-    fn shows_twice(&self, j: usize, target: &Target) -> bool {
+    /// `near` is the noise close to the state, which more kinks further out do not raise.
+    fn shows_twice(&self, j: usize, target: &Target, near: Noise) -> bool {
         let g = target.analytic;
         let shows = |level: &&Level| {
             let d = level.central(j);
@@ -455,7 +457,8 @@ impl Kernel {
                 // A narrower step that could see the difference, and does not, knows better.
                 let vetoed = self.usable().any(|level| {
                     level.step < narrow.step
-                        && level.central_noise(j, target.noise) < 0.3 * shown
+                        && !level.unchanged(j)
+                        && level.central_noise(j, near) < 0.3 * shown
                         && (g - level.central(j)).abs() < 0.5 * shown
                 });
                 wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * shown && !vetoed
@@ -673,7 +676,18 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
     let mut spacing = 1e-8_f64.max(64.0 * line.roundoff());
     let widest = if line.roundoff() < 1e-10 { 1e-3 } else { 1e-2 };
     while spacing <= widest && noise.iter().any(Option::is_none) {
-        let found = noise_table(line, spacing, spacing, 8);
+        let mut found = noise_table(line, spacing, spacing, 8);
+        // More than rounding: noise is on both sides of the state, a kink is on one.
+        if found.iter().flatten().any(|noise| noise.ratio > 16.0) {
+            let other = noise_table(line, -spacing, -spacing, 8);
+            for (found, other) in found.iter_mut().zip(other) {
+                if let (Some(found), Some(other)) = (found, other)
+                    && other.level < found.level
+                {
+                    *found = other;
+                }
+            }
+        }
         for (known, found) in noise.iter_mut().zip(found) {
             *known = known.or(found);
         }

@@ -11,6 +11,9 @@ use crate::ast::own;
 use crate::tokens::{Errors, drawn_self, located, mentions};
 use crate::types::{self, Pass};
 
+/// The runtime calls untyped closures with at most this many arguments.
+const MOST_UNTYPED: usize = 8;
+
 impl Checker<'_> {
     pub(super) fn forward(&self, errors: &mut Errors) -> Option<Forward> {
         let option = self.options.forward.as_ref()?;
@@ -30,57 +33,43 @@ impl Checker<'_> {
             Expr::Closure(closure) if closure.inputs.is_empty() => {
                 Value::Call(own(quote!((#closure))), Vec::new())
             }
-            Expr::Closure(closure) => {
-                let args = self.forward_args(errors);
-                if closure.inputs.len() != args.len() && !args.is_empty() {
-                    let names: Vec<String> =
-                        args.iter().map(|arg| format!("`{}`", arg.name)).collect();
-                    let inputs = &closure.inputs;
-                    errors.at(
-                        inputs,
-                        format!(
-                            "`forward` is called with the arguments of `{}`: {}",
-                            self.spec.function.signature.ident,
-                            names.join(", ")
-                        ),
-                    );
+            Expr::Closure(closure) => self.closure(closure, errors),
+            Expr::Block(block) if block.label.is_none() => match split_tail(&block.block.stmts) {
+                Some((before, tail)) => {
+                    statements = own(quote!(#(#before)*));
+                    Value::Expr(self.kept(tail))
                 }
-                let typed = closure.inputs.iter().all(|input| matches!(input, Pat::Type(_)));
-                match typed || args.len() > 8 {
-                    true => Value::Call(own(quote!((#closure))), args),
-                    false => Value::Untyped(own(closure), args),
+                None => {
+                    let message = "the block of `forward` ends without a value: end it with an \
+                                   expression and no `;`";
+                    match block.block.stmts.last() {
+                        Some(last) => errors.at(last, message),
+                        None => errors.at(block, message),
+                    }
+                    Value::Expr(TokenStream::new())
                 }
-            }
-            Expr::Block(block) if block.label.is_none() => {
-                let stmts = &block.block.stmts;
-                let tail = match stmts.split_last() {
-                    Some((Stmt::Expr(tail, None), before)) => {
-                        Some((tail.to_token_stream(), before))
-                    }
-                    Some((Stmt::Macro(tail), before)) if tail.semi_token.is_none() => {
-                        Some((tail.to_token_stream(), before))
-                    }
-                    _ => None,
-                };
-                match tail {
-                    Some((tail, before)) => {
-                        statements = own(quote!(#(#before)*));
-                        Value::Expr(self.kept(tail))
-                    }
-                    None => {
-                        let message = "the block of `forward` ends without a value: end it with an expression \
-                             and no `;`";
-                        match stmts.last() {
-                            Some(last) => errors.at(last, message),
-                            None => errors.at(block, message),
-                        }
-                        Value::Expr(TokenStream::new())
-                    }
-                }
-            }
+            },
             expr => Value::Expr(self.kept(expr.to_token_stream())),
         };
         Some(Forward { statements, value })
+    }
+
+    fn closure(&self, closure: &syn::ExprClosure, errors: &mut Errors) -> Value {
+        let args = self.forward_args(errors);
+        if closure.inputs.len() != args.len() && !args.is_empty() {
+            let names: Vec<String> = args.iter().map(|arg| format!("`{}`", arg.name)).collect();
+            let function = &self.spec.function.signature.ident;
+            let names = names.join(", ");
+            errors.at(
+                &closure.inputs,
+                format!("`forward` is called with the arguments of `{function}`: {names}"),
+            );
+        }
+        let typed = closure.inputs.iter().all(|input| matches!(input, Pat::Type(_)));
+        match typed || args.len() > MOST_UNTYPED {
+            true => Value::Call(own(quote!((#closure))), args),
+            false => Value::Untyped(own(closure), args),
+        }
     }
 
     /// A path that is not to be called: the identity.
@@ -241,6 +230,16 @@ impl Checker<'_> {
             args.push(Arg { name, pass, source, ty: self.scope.outside(param.ty) });
         }
         args
+    }
+}
+
+/// The statements of a block and the expression that it ends with.
+fn split_tail(stmts: &[Stmt]) -> Option<(&[Stmt], TokenStream)> {
+    let (last, before) = stmts.split_last()?;
+    match last {
+        Stmt::Expr(tail, None) => Some((before, tail.to_token_stream())),
+        Stmt::Macro(tail) if tail.semi_token.is_none() => Some((before, tail.to_token_stream())),
+        _ => None,
     }
 }
 
