@@ -682,7 +682,7 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
             let other = noise_table(line, -spacing, -spacing, 8);
             for (found, other) in found.iter_mut().zip(other) {
                 if let (Some(found), Some(other)) = (found, other)
-                    && other.level < found.level
+                    && 30.0 * other.level < found.level
                 {
                     *found = other;
                 }

@@ -28,7 +28,7 @@ use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Settings, StateReport, check_at};
 
 use faults::{Fault, Site};
-use oracle::{Derivatives, Floors, visible};
+use oracle::{Derivatives, Floors, Witness, visible};
 use subjects::{Bug, Case, Class, Params, Real, SUBJECTS, Subject};
 
 mod faults;
@@ -114,6 +114,8 @@ struct Planted {
     visible: bool,
     classical: bool,
     caught: bool,
+    /// Of a miss: what the component that shows it best looks like to both sides.
+    miss: String,
 }
 
 #[derive(Default)]
@@ -184,6 +186,25 @@ fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
     ))
 }
 
+fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
+    let (e, i) = (&report.evidence, witness.component);
+    let name = e.blocks.iter().find(|b| b.range.contains(&i)).map_or_else(
+        || format!("component {i}"),
+        |b| b.component(i - b.range.start),
+    );
+    format!(
+        "{name}: correct {:e}, wrong {:e}, floor {:.1e} (margin {:.1}); \
+         numeric {:e}, bound {:.1e}, {:?}",
+        correct[i],
+        e.analytic[i],
+        witness.floor,
+        witness.margin,
+        e.numeric[i],
+        e.bound[i],
+        e.verdict[i]
+    )
+}
+
 /// The correct gradient of a state, and the faults planted in it.
 fn examine<F: Real + Scalar + Flatten>(
     job: Job,
@@ -243,12 +264,17 @@ fn examine<F: Real + Scalar + Flatten>(
         let here = here.flat();
         let shows = visible(&correct, &here, limit, |i| floors.at(i));
         let report = ours(&case, |p| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None)));
+        let caught = report.is_wrong();
         planted.push(Planted {
             job,
             fault: number,
-            visible: shows,
+            visible: shows.is_some(),
+            miss: match shows {
+                Some(witness) if !caught => missed(&report, &correct, witness),
+                _ => String::new(),
+            },
             classical: relative_difference(&here, &classical) > limit,
-            caught: report.is_wrong(),
+            caught,
         });
     }
     results.lock().expect("no panic elsewhere").planted.extend(planted);
@@ -459,6 +485,7 @@ fn complaints(results: &Results, options: &Options) {
     for planted in missed.iter().take(SHOWN) {
         let name = faults[planted.fault].name();
         println!("  {} --fault \"{name}\"", address(planted.job, options));
+        println!("      {}", planted.miss);
     }
     for (what, n) in [("accused", accused.len()), ("missed", missed.len())] {
         if n > SHOWN {

@@ -447,7 +447,17 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
 /// Components that decide whether a fault is visible, the largest differences.
 const LOOKED_AT: usize = 200;
 
-/// Whether a wrong gradient differs from the correct one by more than rounding.
+/// The component that shows a fault best.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Witness {
+    pub(crate) component: usize,
+    /// Its floor.
+    pub(crate) floor: f64,
+    /// Difference over floor; above 1.
+    pub(crate) margin: f64,
+}
+
+/// Whether a wrong gradient differs from the correct one by more than rounding, and where most.
 ///
 /// That is: it is not finite, or there is a component where the two differ by more than
 /// `tolerance` of their sizes *and* by more than its [`Floor`]; where a kink is too near for any
@@ -457,29 +467,37 @@ pub(crate) fn visible(
     wrong: &[f64],
     tolerance: f64,
     mut floor: impl FnMut(usize) -> Floor,
-) -> bool {
-    if wrong.iter().any(|w| !w.is_finite()) {
-        return true;
+) -> Option<Witness> {
+    if let Some(component) = wrong.iter().position(|w| !w.is_finite()) {
+        return Some(Witness { component, floor: 0.0, margin: f64::INFINITY });
     }
-    // The largest differences first: most faults are decided by one component.
-    let mut order: Vec<usize> = (0..correct.len())
-        .filter(|&i| {
-            let (c, w) = (correct[i], wrong[i]);
-            (w - c).abs() > tolerance * (c.abs() + w.abs())
-        })
-        .collect();
     let difference = |i: usize| (wrong[i] - correct[i]).abs();
+    let mut order: Vec<usize> = (0..correct.len())
+        .filter(|&i| difference(i) > tolerance * (correct[i].abs() + wrong[i].abs()))
+        .collect();
     order.sort_by(|&a, &b| difference(b).total_cmp(&difference(a)));
     // In large gradients the smallest differences are not worth their forwards.
     order.truncate(LOOKED_AT);
-    order.into_iter().any(|i| {
-        let floor = floor(i);
-        if difference(i) > floor.smooth {
-            return true;
+    let mut best: Option<Witness> = None;
+    for component in order {
+        let Floor { smooth, sides } = floor(component);
+        let mut margin = difference(component) / smooth;
+        if let Some((low, high)) = sides {
+            let beyond = (wrong[component] - high).max(low - wrong[component]);
+            margin = margin.max(1.0 + beyond / (high - low));
         }
-        floor.sides.is_some_and(|(low, high)| wrong[i] < low || wrong[i] > high)
-    })
+        if margin > best.map_or(1.0, |b| b.margin) {
+            best = Some(Witness { component, floor: smooth, margin });
+        }
+        if best.is_some_and(|b| b.margin > ENOUGH) {
+            break;
+        }
+    }
+    best
 }
+
+/// A margin that needs no better one.
+const ENOUGH: f64 = 30.0;
 
 #[cfg(test)]
 mod tests {
@@ -538,7 +556,7 @@ mod tests {
                         let correct = case.gradient(&case.params, Bug::None).flat();
                         let wrong = case.gradient(&case.params, bug).flat();
                         let mut floors = Floors::new(&case);
-                        visible(&correct, &wrong, 2e-7, |i| floors.at(i))
+                        visible(&correct, &wrong, 2e-7, |i| floors.at(i)).is_some()
                     })
                 })
             });
