@@ -358,7 +358,7 @@ fn shape(word: &str) -> Option<&'static str> {
 
 impl Parse for Dim {
     fn parse(input: ParseStream<'_>) -> Result<Dim> {
-        let name = input.call(Ident::parse_any)?;
+        let name: Ident = input.parse()?;
         if !input.peek(Token![in]) {
             let message = format!("the range of `{name}` is missing: write `{name} in 1..=5`");
             return Err(syn::Error::new_spanned(&name, message));

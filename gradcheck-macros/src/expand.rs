@@ -105,10 +105,10 @@ fn tests(check: &Check) -> TokenStream {
         .map(|instance| {
             let driver = driver_name(check, instance);
             match &instance.name {
-                None => tests_of(check, &check.module, &quote!(super::#driver)),
+                None => tests_of(check, &check.module, 1, &quote!(super::#driver)),
                 Some(name) => {
                     let path = format!("{}::{name}", check.module);
-                    let tests = tests_of(check, &path, &quote!(super::super::#driver));
+                    let tests = tests_of(check, &path, 2, &quote!(super::super::#driver));
                     let name = generated(name, check.function.span());
                     hygienic!(mod #name { #tests })
                 }
@@ -123,8 +123,8 @@ fn tests(check: &Check) -> TokenStream {
     }
 }
 
-fn tests_of(check: &Check, path: &str, driver: &TokenStream) -> TokenStream {
-    let (runtime, marks) = (&check.runtime, &check.marks);
+fn tests_of(check: &Check, path: &str, depth: usize, driver: &TokenStream) -> TokenStream {
+    let (runtime, marks) = (runtime_inside(check, depth), &check.marks);
     // a directional derivative is no gradient to train with
     let trained = !matches!(check.product, Some(Product::Tangent(_)));
     let kinds = [("random_init", "RandomInit"), ("after_training", "AfterTraining")];
@@ -146,6 +146,20 @@ fn tests_of(check: &Check, path: &str, driver: &TokenStream) -> TokenStream {
         }
     }
     tests
+}
+
+/// The path of the runtime, as modules inside the user's have it.
+fn runtime_inside(check: &Check, depth: usize) -> TokenStream {
+    let mut path = check.runtime.clone().into_iter().peekable();
+    let up = (0..depth).map(|_| hygienic!(super));
+    match path.peek().map(ToString::to_string).as_deref() {
+        Some("self") => {
+            let rest = path.skip(1);
+            hygienic!(#(#up)::* #(#rest)*)
+        }
+        Some("super") => hygienic!(#(#up::)* #(#path)*),
+        _ => path.collect(),
+    }
 }
 
 fn meta(check: &Check) -> TokenStream {

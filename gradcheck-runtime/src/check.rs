@@ -78,7 +78,9 @@ impl StateReport {
 
     /// Whether the gradient is wrong here, or could not be had.
     pub fn is_wrong(&self) -> bool {
-        self.failure.is_some() || self.evidence.verdict.contains(&Verdict::Wrong)
+        self.failure.is_some()
+            || self.evidence.verdict.contains(&Verdict::Wrong)
+            || self.evidence.wrong_slopes().next().is_some()
     }
 
     /// Components by verdict.

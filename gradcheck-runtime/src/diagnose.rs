@@ -27,6 +27,8 @@ const CAP_BITS: f64 = 30.0;
 const SAMPLE: usize = 1 << 14;
 /// Wrong components looked at in one block of one state, beyond the sample.
 const SAMPLE_WRONG: usize = 1 << 12;
+/// Measured components of a block that are too many to have been searched out one by one.
+const SEARCHED_OUT: usize = 128;
 /// Paths, blocks or values written out before "..".
 const LISTED: usize = 6;
 /// Findings written out before "and N more".
@@ -333,7 +335,8 @@ pub struct Facts {
     pub numeric: f64,
     /// Number of wrong components.
     pub wrong: usize,
-    /// Number of components that are wrong, agree or stand on a kink.
+    /// Number of components that are wrong, agree or stand on a kink; those that only slopes
+    /// along directions have looked at are among them.
     pub decided: usize,
     /// Cosine of the angle between the two gradients; NaN when one is zero.
     pub cosine: f64,
@@ -429,8 +432,8 @@ struct Part<'a> {
     exceeds: bool,
     wrong_count: usize,
     decided: usize,
-    /// Components that agree without numbers of their own: only probes along directions have
-    /// looked at them.
+    /// Components without a measurement of their own: only slopes along directions have looked
+    /// at them, and where those were off, the search has found the wrong ones.
     covered: usize,
     not_finite: Vec<usize>,
     comps: Vec<Comp>,
@@ -481,8 +484,12 @@ impl<'a> Part<'a> {
                     self.largest = x;
                 }
             }
+            let unmeasured = self.evidence.bound[self.start + j].is_infinite() && g == n;
             match verdict {
-                Verdict::Undecided => {}
+                Verdict::Undecided => {
+                    self.covered += usize::from(unmeasured);
+                    self.decided += usize::from(unmeasured);
+                }
                 Verdict::Wrong => {
                     self.wrong_count += 1;
                     self.decided += 1;
@@ -657,7 +664,7 @@ enum Free {
     Never,
     Once,
     EachState,
-    /// Two numbers, for a location and a limit.
+    /// For each slice along this axis, in each state.
     EachSlice(usize),
 }
 
@@ -695,13 +702,15 @@ fn allowed(wrong: usize) -> usize {
 fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option<f64> {
     let mut total = 0.0;
     let mut used: HashMap<(usize, usize), f64> = HashMap::new();
-    // Wrong components of each block, and those of them that are explained.
-    let mut explained: HashMap<&str, (usize, usize)> = HashMap::new();
-    for (p, part) in parts.iter().enumerate() {
+    // Of each block, over the states: its wrong components, those that are explained, and those
+    // that miss the prediction.
+    let mut blocks: HashMap<&str, (usize, usize, usize)> = HashMap::new();
+    for part in parts {
         let wrong = part.comps.iter().filter(|c| c.wrong).count();
-        let of_block = explained.entry(part.id()).or_insert((0, 0));
-        of_block.0 += wrong;
-        let mut misfits = 0;
+        blocks.entry(part.id()).or_insert((0, 0, 0)).0 += wrong;
+    }
+    for (p, part) in parts.iter().enumerate() {
+        let of_block = blocks.entry(part.id()).or_insert((0, 0, 0));
         for c in &part.comps {
             match predict(part, c) {
                 None => {}
@@ -719,8 +728,8 @@ fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option<f64> {
                     *most = most.max(b);
                 }
                 Some(_) => {
-                    misfits += 1;
-                    if misfits > allowed(wrong) {
+                    of_block.2 += 1;
+                    if of_block.2 > allowed(of_block.0) {
                         return None;
                     }
                 }
@@ -728,7 +737,7 @@ fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option<f64> {
         }
     }
     // Kinks among the partners leave components without a prediction, but not most of them.
-    if explained.values().any(|(wrong, explained)| 4 * explained < *wrong) {
+    if blocks.values().any(|(wrong, explained, _)| 4 * explained < *wrong) {
         return None;
     }
     Some(total - used.values().sum::<f64>())
@@ -1234,8 +1243,9 @@ fn clip_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
 /// The best shape of a set of blocks. Several blocks share only what no single block's axes
 /// or neighbours are needed for.
 fn best(parts: &[&Part<'_>], contrast: &[&Part<'_>]) -> Option<Found> {
-    // Where most components agree unseen, nothing holds for the whole of a block.
-    let unseen = |p: &&&Part<'_>| p.wrong && 4 * p.covered > p.len;
+    // Where most components are unmeasured, and those that are were searched out for being
+    // wrong, nothing holds for the whole of a block. Many measured ones are a sample.
+    let unseen = |p: &&&Part<'_>| p.wrong && 4 * p.covered > p.len && p.comps.len() < SEARCHED_OUT;
     if parts.iter().all(|p| p.comps.is_empty()) || parts.iter().find(unseen).is_some() {
         return None;
     }
@@ -1257,7 +1267,12 @@ fn choose(parts: &[&Part<'_>], contrast: &[&Part<'_>], all: Vec<Candidate>) -> O
     let mut fits: Vec<Found> = all
         .into_iter()
         .filter_map(|c| {
-            let left = test(parts, c.free, &c.predict)? - c.cost;
+            let mut left = test(parts, c.free, &c.predict)?;
+            if c.kind.moves_values() {
+                let elsewhere = matches!(c.kind, Kind::CopyOf(_));
+                left = left.min(distinct_bits(parts, elsewhere, &c.predict));
+            }
+            left -= c.cost;
             // States in which the blocks are right speak against a shape that would show there.
             let contrast = c.free == Free::EachState
                 || contrast.is_empty()
@@ -1284,6 +1299,49 @@ fn choose(parts: &[&Part<'_>], contrast: &[&Part<'_>], all: Vec<Candidate>) -> O
         }
     }
     Some(found)
+}
+
+/// Bits of evidence for values that were found in other places. Each value counts once; one that
+/// the block holds many times, as where all derivatives are 0 or 1, is met by chance.
+fn distinct_bits(parts: &[&Part<'_>], elsewhere: bool, predict: &Predict) -> f64 {
+    let (mut total, mut most, mut repeats) = (0.0, 0.0_f64, false);
+    for part in parts {
+        let mut fits: Vec<(&Comp, f64, f64)> = part
+            .comps
+            .iter()
+            .filter_map(|c| predict(part, c).map(|(h, tol)| (c, h, tol)))
+            .filter(|(c, h, tol)| (c.g - h).abs() <= *tol)
+            .collect();
+        fits.sort_by(|a, b| a.0.g.total_cmp(&b.0.g));
+        // Where the values are taken from.
+        let mut values: Vec<f64> = if elsewhere {
+            fits.iter().map(|f| f.1).collect()
+        } else {
+            part.comps.iter().map(|c| c.n).collect()
+        };
+        values.sort_by(f64::total_cmp);
+        let mut noisy: Vec<(f64, f64)> = part.comps.iter().map(|c| (c.n, c.noise)).collect();
+        noisy.sort_by(|a, b| a.0.total_cmp(&b.0));
+        repeats |= noisy.windows(2).any(|w| w[1].0 - w[0].0 <= w[0].1 + w[1].1);
+        let mut last = f64::NAN;
+        for (c, h, tol) in fits.into_iter().filter(|f| f.0.wrong) {
+            let below = values.partition_point(|v| *v < h - tol);
+            let same = values.partition_point(|v| *v <= h + tol).saturating_sub(below);
+            let again = (c.g - last).abs() <= tol;
+            repeats |= again || same > 1;
+            last = c.g;
+            if again || c.g == 0.0 {
+                continue;
+            }
+            let by_chance = (values.len() as f64 / same.max(1) as f64).log2().max(0.0);
+            let full = bits(c.d, tol);
+            let own = if same > 1 { full.min(by_chance) } else { full };
+            total += own;
+            most = most.max(own);
+        }
+    }
+    // Among values that repeat, one alone may have met its like by chance.
+    if repeats { total - most } else { total }
 }
 
 /// Errors of the size of single-precision rounding where the parameters are in double.
@@ -1577,7 +1635,7 @@ fn between(parts: &[&Part<'_>]) -> Option<Region> {
 
 /// The same numbers in another order: bits of evidence.
 fn permuted(parts: &[&Part<'_>]) -> Option<f64> {
-    let mut total = 0.0;
+    let (mut total, mut most) = (0.0, 0.0_f64);
     for p in parts {
         let mut g: Vec<&Comp> = p.comps.iter().collect();
         let mut n: Vec<&Comp> = p.comps.iter().collect();
@@ -1588,12 +1646,17 @@ fn permuted(parts: &[&Part<'_>]) -> Option<f64> {
             if (to.g - from.n).abs() > tol {
                 return None;
             }
-            total += bits(to.d, tol);
+            let same = p.comps.iter().filter(|c| (c.n - from.n).abs() <= tol).count();
+            let own = if same > 1 || to.g == 0.0 { 0.0 } else { bits(to.d, tol) };
+            total += own;
+            most = most.max(own);
         }
         // The order itself is what was free to choose.
         total -= (1..=p.comps.len()).map(|i| (i as f64).log2()).sum::<f64>();
     }
-    (total - 6.0 >= MIN_BITS).then_some(total - 6.0)
+    // One value alone may have met its like by chance.
+    let left = total - most - 6.0;
+    (left >= MIN_BITS).then_some(left)
 }
 
 // ---- From blocks to findings -------------------------------------------------------------
@@ -1627,7 +1690,7 @@ struct Search<'s, 'a> {
 }
 
 impl<'s, 'a> Search<'s, 'a> {
-    /// The wrong parts of these blocks, or all of them in the failing states.
+    /// The parts of these blocks that are wrong.
     fn wrong(&self, names: &[&str]) -> Vec<&'s Part<'a>> {
         self.parts.iter().filter(|p| p.wrong && names.contains(&p.id())).collect()
     }
@@ -1995,6 +2058,13 @@ fn known(x: f64, uncertainty: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Two numbers with as many digits as it takes to see that they differ.
+fn pair(a: f64, b: f64) -> (String, String) {
+    let apart = ((a - b).abs() / a.abs().max(b.abs())).log10();
+    let count = if apart.is_finite() { (3.0 - apart).clamp(6.0, 17.0) as usize } else { 6 };
+    (digits(a, count), digits(b, count))
+}
+
 fn list(names: &[String]) -> String {
     let mut text = names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > LISTED {
@@ -2126,6 +2196,18 @@ impl fmt::Display for Place {
 }
 
 impl Kind {
+    /// The shape takes values from other places, and would fit repeated values by chance.
+    fn moves_values(&self) -> bool {
+        matches!(
+            self,
+            Kind::Transposed { .. }
+                | Kind::ReversedAlongAxis { .. }
+                | Kind::ShiftedByOne { .. }
+                | Kind::OneSliceForAll { .. }
+                | Kind::CopyOf(_)
+        )
+    }
+
     /// The kind in one or a few plain words, without numbers or names: `sign flipped`,
     /// `scaled`, `no known shape`. The same for all faults of a kind, so that they can be counted.
     pub fn label(&self) -> &'static str {
@@ -2390,7 +2472,10 @@ impl Finding {
                 format!("off by {} each", known(*offset, *uncertainty))
             }
             Some(Kind::Permuted) => "each other's values".to_owned(),
-            _ => format!("analytic {}, numeric {}", digits(analytic, 6), digits(numeric, 6)),
+            _ => {
+                let (g, n) = pair(analytic, numeric);
+                format!("analytic {g}, numeric {n}")
+            }
         };
         let words = match &self.place {
             Place::Components { region: Region::Listed, .. } if wrong == 1 => {
@@ -2432,7 +2517,7 @@ impl fmt::Display for Facts {
             wrong => write!(f, "{wrong} of {} components wrong", self.decided)?,
         }
         if !self.worst.is_empty() {
-            let (g, n) = (digits(self.analytic, 6), digits(self.numeric, 6));
+            let (g, n) = pair(self.analytic, self.numeric);
             write!(f, ", most {}: analytic {g}, numeric {n}", self.worst)?;
         }
         if self.decided > 1 && self.cosine.is_finite() && self.norm_ratio.is_finite() {

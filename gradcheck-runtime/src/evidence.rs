@@ -177,6 +177,22 @@ impl Evidence {
             .fold(measured, f64::max)
     }
 
+    /// Blocks that are off by more than their tolerance along two directions or more, one slope
+    /// for each: wrong even where no component could be singled out.
+    pub fn wrong_slopes(&self) -> impl Iterator<Item = &Slope> {
+        let off = |slope: &&Slope, tolerance: f64| {
+            slope.verdict == Verdict::Wrong
+                && (slope.analytic - slope.numeric).abs()
+                    > tolerance * slope.reference + slope.bound
+        };
+        self.blocks.iter().zip(&self.tolerance).filter_map(move |(block, &tolerance)| {
+            let mut slopes =
+                self.directions.iter().filter(|s| s.range == block.range && off(s, tolerance));
+            slopes.next()?;
+            slopes.next()
+        })
+    }
+
     /// How many components of a range have each verdict.
     pub fn counts(&self, range: Range<usize>) -> Counts {
         let mut counts = Counts::default();

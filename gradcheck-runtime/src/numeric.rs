@@ -14,6 +14,8 @@
 //! extrapolation as Ridders uses it ("Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng.
 //! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
 
+use crate::random;
+
 /// The forward along a line: `y(t) = f(theta + t u) - f(theta)`, one value for each output.
 pub(crate) trait Line {
     /// Number of outputs.
@@ -373,7 +375,7 @@ impl Kernel {
         }
         for (j, target) in targets.iter_mut().enumerate() {
             if estimates[j].is_grave() {
-                let height = self.stair_height(line, j);
+                let height = self.stair_height(line, j, target.noise.level);
                 target.noise.level = target.noise.level.max(height);
             }
         }
@@ -410,13 +412,15 @@ impl Kernel {
     /// The height of a staircase that an output is on, 0 if it is on none. Its differences at
     /// narrow steps are zero without any noise in them, just as those of a dead unit are; but
     /// where it has moved, a staircase is flat again, and a unit that has come alive is not.
-    fn stair_height(&self, line: &mut dyn Line, j: usize) -> f64 {
+    fn stair_height(&self, line: &mut dyn Line, j: usize, noise: f64) -> f64 {
         let flat = self.usable().take_while(|level| level.unchanged(j)).last();
         let Some(flat) = flat.map(|level| level.step) else { return 0.0 };
         let moved = |level: &&Level| level.step > flat && !level.unchanged(j);
         let Some(first) = self.usable().find(moved) else { return 0.0 };
-        let heights = [first.y_plus[j].abs(), first.y_minus[j].abs()];
-        let height = heights.into_iter().filter(|&h| h > 0.0).fold(f64::INFINITY, f64::min);
+        // Movement so small there that the noise known of hides it needs no other explanation.
+        if first.central(j).abs() * flat < 3.0 * noise {
+            return 0.0;
+        }
         let outputs = line.outputs();
         let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
         let (mut still, mut pairs) = (0, 0);
@@ -436,7 +440,16 @@ impl Kernel {
             }
         }
         // A unit that lives on one side only is still on the other.
-        if 3 * still > 2 * pairs { height } else { 0.0 }
+        if 3 * still <= 2 * pairs {
+            return 0.0;
+        }
+        let mut height = first.y_plus[j].abs().max(first.y_minus[j].abs());
+        for k in [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0] {
+            if line.sample(k * flat, &mut y, &mut floor).is_some() && y[j] != 0.0 {
+                height = height.min(y[j].abs());
+            }
+        }
+        height
     }
 
     /// Whether two steps of different size, each by itself, show the same difference from the
@@ -669,22 +682,71 @@ fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
     Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
 }
 
+/// The scatter of each output around a straight line, over samples at irregular distances: where
+/// noise is rounding to a grid, regular ones may meet the grid alike. `None` where the outputs
+/// bend more than they scatter, or are not finite.
+fn scatter(line: &mut dyn Line, spacing: f64) -> Vec<Option<f64>> {
+    const POINTS: usize = 12;
+    let outputs = line.outputs();
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let mut rows = vec![Vec::with_capacity(POINTS); outputs];
+    let mut steps = Vec::with_capacity(POINTS);
+    for k in 0..POINTS {
+        let t = spacing * (0.7 * k as f64 + random::unit(0x7363_6174, k as u64));
+        if line.sample(t, &mut y, &mut floor).is_none() {
+            return vec![None; outputs];
+        }
+        steps.push(t / spacing);
+        for (row, &y) in rows.iter_mut().zip(&y) {
+            row.push(y);
+        }
+    }
+    let count = POINTS as f64;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / count;
+    let middle = mean(&steps);
+    let spread: f64 = steps.iter().map(|t| (t - middle).powi(2)).sum();
+    let around = |row: &Vec<f64>| {
+        let level = mean(row);
+        let covariance: f64 = row.iter().zip(&steps).map(|(y, t)| (t - middle) * (y - level)).sum();
+        let slope = covariance / spread;
+        let rest: Vec<f64> =
+            row.iter().zip(&steps).map(|(y, t)| y - level - slope * (t - middle)).collect();
+        let rms = (rest.iter().map(|r| r * r).sum::<f64>() / (count - 2.0)).sqrt();
+        // Curvature leaves residuals that change sign twice; scatter changes it all the time.
+        let changes = rest.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
+        (changes > 3).then_some(rms)
+    };
+    rows.iter().map(around).collect()
+}
+
 /// The forward's noise near the state: the spacing grows until the outputs move.
 pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
     let outputs = line.outputs();
     let mut noise: Vec<Option<Noise>> = vec![None; outputs];
     let mut spacing = 1e-8_f64.max(64.0 * line.roundoff());
-    let widest = if line.roundoff() < 1e-10 { 1e-3 } else { 1e-2 };
-    while spacing <= widest && noise.iter().any(Option::is_none) {
+    let mut widened = false;
+    while spacing < 0.5 && noise.iter().any(Option::is_none) {
         let mut found = noise_table(line, spacing, spacing, 8);
+        if widened {
+            // Flat a moment ago: a staircase, whose regular steps may cancel in the differences.
+            let stairs = scatter(line, spacing);
+            for (found, stairs) in found.iter_mut().zip(stairs) {
+                if let (Some(found), Some(stairs)) = (found, stairs)
+                    && stairs > found.level
+                {
+                    *found = Noise { level: stairs, ratio: found.ratio * stairs / found.level };
+                }
+            }
+        }
         // More than rounding: noise is on both sides of the state, a kink is on one.
         if found.iter().flatten().any(|noise| noise.ratio > 16.0) {
-            let other = noise_table(line, -spacing, -spacing, 8);
+            let other = scatter(line, -spacing);
             for (found, other) in found.iter_mut().zip(other) {
                 if let (Some(found), Some(other)) = (found, other)
-                    && 30.0 * other.level < found.level
+                    && 30.0 * other < found.level
                 {
-                    *found = other;
+                    let floor = found.level / found.ratio;
+                    *found = Noise { level: other.max(floor), ratio: (other / floor).max(1.0) };
                 }
             }
         }
@@ -692,6 +754,7 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
             *known = known.or(found);
         }
         spacing *= 32.0;
+        widened = true;
     }
     // An output that never moves: the rounding of its value.
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);

@@ -133,8 +133,10 @@ pub struct Report {
     passing: Vec<Evidence>,
 }
 
-/// Failing and passing states that are kept for the diagnosis.
-const KEPT: usize = 12;
+/// Failing and passing states that are kept for the diagnosis, each, whatever their size.
+const KEPT: usize = 4;
+/// Components up to which more states are kept.
+const KEPT_COMPONENTS: usize = 100_000;
 /// Rows of blocks and of components that are printed.
 const ROWS: usize = 12;
 
@@ -188,7 +190,8 @@ impl Report {
                         trials: 0,
                     })));
                 }
-                if self.failing.len() < KEPT {
+                let size = state.evidence.analytic.len().max(1);
+                if self.failing.len() < KEPT.max(KEPT_COMPONENTS / size) {
                     self.failing.push((case, state));
                 }
                 continue;
@@ -198,7 +201,8 @@ impl Report {
             self.planted.0 += planted.caught;
             self.planted.1 += planted.planted;
             self.summarise(&state.evidence, &planted.exercised);
-            if self.passing.len() < KEPT {
+            let size = state.evidence.analytic.len().max(1);
+            if self.passing.len() < KEPT.max(KEPT_COMPONENTS / size) {
                 self.passing.push(state.evidence);
             }
         }
@@ -250,12 +254,11 @@ impl Report {
                 .filter(|(_, state)| state.failure.is_none())
                 .map(|(_, state)| state.evidence.clone())
                 .collect();
-            if found.case.steps > 0 && found.state.failure.is_none() {
-                // The same draws before training: is it wrong there too?
-                let before = Case { steps: 0, ..found.case.clone() };
-                let state = checker.case(&before);
-                if state.failure.is_none() {
-                    states.push(state.evidence);
+            // The same draws before training: is it wrong there too?
+            for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
+                let before = checker.case(&Case { steps: 0, ..case.clone() });
+                if before.failure.is_none() {
+                    states.push(before.evidence);
                 }
             }
             states.extend(self.passing.iter().cloned());

@@ -130,6 +130,7 @@ fn evidence(rng: &mut Rng, state: &State, analytic: &[f64], measure: Measure) ->
         bound: Vec::new(),
         verdict: Vec::new(),
         tolerance: vec![tolerance; state.blocks.len()],
+        directions: Vec::new(),
     };
     let mut start = 0;
     for (name, shape) in &state.blocks {
@@ -162,6 +163,7 @@ fn evidence(rng: &mut Rng, state: &State, analytic: &[f64], measure: Measure) ->
             shape: shape.clone(),
             range: range.clone(),
             roundoff: f64::EPSILON / 2.0,
+            jacobian: None,
         });
         start += len;
     }
@@ -206,6 +208,8 @@ enum Layout {
     Scalar,
     /// `a [n], b [n], c [n]`
     Triple,
+    /// `w [n]` with derivatives 0 or 1 by the sign of the parameter.
+    Steps,
 }
 
 fn state(layout: Layout, rng: &mut Rng, scales: &[f64]) -> State {
@@ -239,6 +243,12 @@ fn state(layout: Layout, rng: &mut Rng, scales: &[f64]) -> State {
             State::new(rng, &[("n", n), ("k", k)], &[("w", &[n, k, n])], scales)
         }
         Layout::Scalar => State::new(rng, &[("m", m)], &[("a", &[])], scales),
+        Layout::Steps => {
+            let n = rng.size(3, 8);
+            let mut s = State::new(rng, &[("n", n), ("m", m)], &[("w", &[n])], &[1.0]);
+            s.truth = s.primal.iter().map(|&w| f64::from(u8::from(w > 0.0))).collect();
+            s
+        }
         Layout::Triple => {
             let n = rng.size(2, 5);
             let blocks: [(&'static str, &[usize]); 3] = [("a", &[n]), ("b", &[n]), ("c", &[n])];
@@ -302,7 +312,7 @@ const MASK: &[&str] = &["zero on a subset"];
 const ORDER: &[&str] = &["reversed", "shifted by one", "in another order"];
 
 fn faults() -> Vec<Fault> {
-    use Layout::{Cube, Long, Matrix, Net, Scalar, Square, Triple, Vector};
+    use Layout::{Cube, Long, Matrix, Net, Scalar, Square, Steps, Triple, Vector};
     vec![
         fault("sign, whole", Net, SIGN, |s, _| s.all(|g, _| -g)),
         fault("sign, one block", Net, SIGN, |s, _| s.with("b1", |_, g, _| -g)),
@@ -465,6 +475,13 @@ fn faults() -> Vec<Fault> {
         fault("masked with the wrong limit", Long, MASK, |s, _| {
             s.all(|g, w| if w > 0.0 && w < 0.25 { 0.0 } else { g })
         }),
+        over(
+            3,
+            fault("a step at the wrong place", Steps, MASK, |s, _| {
+                s.all(|g, w| if w > 0.6 { g } else { 0.0 })
+            }),
+        ),
+        over(2, fault("a step of the wrong sign", Steps, SIGN, |s, _| s.all(|g, _| -g))),
         fault("clipped", Long, &["clipped"], |s, f| {
             let at = f[1].max(0.3) * s.truth.iter().fold(0.0_f64, |m, g| m.max(g.abs())).min(0.5);
             s.all(|g, _| g.clamp(-at, at))
@@ -608,7 +625,7 @@ fn the_table() {
             let first = match &diagnosis.findings[0].kind {
                 // A few masked components are the same thing as many.
                 Kind::Components { how: Some(how) } if fault.right == MASK => match **how {
-                    Kind::Zero => MASK[0],
+                    Kind::Zero | Kind::ForwardIgnores => MASK[0],
                     _ => how.label(),
                 },
                 kind => kind.label(),
@@ -1238,7 +1255,14 @@ fn any_evidence_is_met_without_a_panic() {
                 let name = ["a", "b", "c", "d"][b].to_owned();
                 let range = start..start + len + wrong;
                 let roundoff = *[1e-16, 0.0, f64::NAN].get(rng.size(0, 20)).unwrap_or(&1e-16);
-                blocks.push(Block { full_name: name.clone(), name, shape, range, roundoff });
+                blocks.push(Block {
+                    full_name: name.clone(),
+                    name,
+                    shape,
+                    range,
+                    roundoff,
+                    jacobian: None,
+                });
                 start += len;
             }
             let mut numbers = |odds: usize, positive: bool| -> Vec<f64> {
@@ -1278,6 +1302,7 @@ fn any_evidence_is_met_without_a_panic() {
                 numeric,
                 bound,
                 verdict,
+                directions: Vec::new(),
             });
         }
         let d = diagnose(&states);
@@ -1320,11 +1345,27 @@ fn components_that_only_probes_have_seen() {
         s.with("w", |i, g, _| if i == 3 || i == 41 { g + 0.01 } else { g })
     })
     .remove(0);
-    for i in (0..60).filter(|i| *i != 3 && *i != 41) {
-        (e.numeric[i], e.bound[i]) = (f64::NAN, f64::INFINITY);
+    for verdict in [Verdict::Undecided, Verdict::Agrees] {
+        for i in (0..60).filter(|i| *i != 3 && *i != 41) {
+            (e.numeric[i], e.bound[i]) = (e.analytic[i], f64::INFINITY);
+            e.verdict[i] = verdict;
+        }
+        let text = diagnose(&[&e]).to_string();
+        assert!(text.starts_with("2 components of 60: w[3], w[41] (off by 0.01 each)"), "{text}");
     }
-    let d = diagnose(&[&e]);
-    assert!(d.to_string().starts_with("2 components of 60: w[3], w[41] (off by 0.01 each)"), "{d}");
+}
+
+#[test]
+fn a_sample_of_a_large_block_speaks_for_it() {
+    let mut rng = Rng(17);
+    let s = State::new(&mut rng, &[("m", 7)], &[("w", &[200, 200])], &[1.0]);
+    let mut e = measured(&mut rng, &[s], FINE, &|s| scale_by(s, 7.0)).remove(0);
+    for i in (0..40_000).filter(|i| i % 100 != 0) {
+        (e.numeric[i], e.bound[i]) = (e.analytic[i], f64::INFINITY);
+        e.verdict[i] = Verdict::Undecided;
+    }
+    let text = diagnose(&[&e]).to_string();
+    assert!(text.starts_with("scaled by 7 = m in w"), "{text}");
 }
 
 #[test]
@@ -1370,4 +1411,34 @@ fn single_precision_parameters() {
         assert!(text.starts_with("scaled by "), "{text}");
         assert!(single(&|_| 1.001).starts_with("scaled by 1.001 in"));
     }
+}
+
+#[test]
+fn derivatives_of_zero_and_one_show_no_order() {
+    // Where many values are equal, some other place always holds the right one.
+    let mut found = 0;
+    for seed in 0..400 {
+        let mut rng = Rng(seed);
+        let s = state(Layout::Steps, &mut rng, &[1.0]);
+        let states = measured(&mut rng, &[s], FINE, &|s| {
+            s.all(|_, w| f64::from(u8::from((9.0 * w).sin() > 0.0)))
+        });
+        let d = diagnose(&states);
+        for f in &d.findings {
+            let how = match &f.kind {
+                Kind::Components { how: Some(how) } => how,
+                kind => kind,
+            };
+            let moved = ["shifted by one", "reversed", "in another order", "one slice for all"];
+            assert!(!moved.contains(&how.label()), "{d}");
+            found += 1;
+        }
+    }
+    assert!(found > 200);
+    // A shift of values that differ is still one.
+    let mut rng = Rng(1);
+    let s = State::new(&mut rng, &[], &[("w", &[5])], &[1.0]);
+    let d =
+        diagnose(&measured(&mut rng, &[s], FINE, &|s| s.with("w", |i, _, _| s.truth[(i + 4) % 5])));
+    assert!(d.to_string().starts_with("shifted by one along axis 0 in w"), "{d}");
 }

@@ -100,6 +100,11 @@ snapshot! { types, "
     fn gradient<'a, T: Float, const N: usize>(x: &'a [T; N]) -> [T; N] { todo!() }
 " }
 
+snapshot! { relative_runtime, "
+    #[gradcheck(types(T = [f32]), x in normal::<T, _>(3), forward = cost, crate = self::facade)]
+    fn gradient<T>(x: &Array1<T>) -> Array1<T> { todo!() }
+" }
+
 snapshot! { gradient_expression, "
     #[gradcheck(
         x in normal(3),

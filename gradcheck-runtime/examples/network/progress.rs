@@ -21,7 +21,7 @@ impl Progress {
         if self.terminal && self.cells != Some(cells) {
             self.cells = Some(cells);
             let bar = format!("{}{}", "#".repeat(cells), ".".repeat(CELLS - cells));
-            eprint!("\r[{bar}] epoch {epoch} of {}, cost {cost:.4}\x1b[K", self.last);
+            eprint!("\r[{bar}] epoch {epoch} of {}, cost {cost:.1e}\x1b[K", self.last);
             let _ = std::io::stderr().flush();
         }
     }

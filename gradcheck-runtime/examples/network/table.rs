@@ -56,8 +56,10 @@ fn decided_difference(state: &StateReport) -> f64 {
 /// What the columns mean.
 pub(crate) fn print_foot() {
     println!("\n  classical: central differences with h = 1e-7, the whole gradient at once");
-    println!("  this check's difference leaves out the undecided components: there, rounding of");
-    println!("  the cost hides the answer, and neither check can have one");
+    println!(
+        "  this check's difference leaves out the undecided components, where rounding of the"
+    );
+    println!("  cost hides the answer; no component of a correct gradient may be called wrong");
 }
 
 /// Names of the blocks with a wrong component.

@@ -70,6 +70,11 @@ pub(super) fn directional(
         evidence.verdict[block.range.clone()].fill(verdict);
         if let Some(slope) = worst {
             search.find(state, &mut evidence, b, &slope);
+            let off = (slope.analytic - slope.numeric).abs();
+            let named = evidence.verdict[block.range.clone()].contains(&Verdict::Wrong);
+            if !named && off > evidence.tolerance[b] * slope.reference + slope.bound {
+                search.measure_block(state, &mut evidence, b);
+            }
         }
         search.sample(state, &mut evidence, b, sample);
     }

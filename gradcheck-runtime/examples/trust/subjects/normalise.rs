@@ -77,7 +77,7 @@ impl Model for Normalisation {
     fn backward<F: Real>(&self, p: &Params<F>, x: &Data<F>, bug: Bug) -> Params<F> {
         let Normalised { z, hat, variance, out } = self.run(p, x);
         let dout = residuals(&out, &x[1], self.m, bug);
-        let (groups, len) = self.groups();
+        let (_, len) = self.groups();
         let mut g = p.zeros();
         for i in 0..dout.len() {
             g[2][i / self.m] += dout[i] * if bug == Bug::NormGammaInput { z[i] } else { hat[i] };
@@ -91,9 +91,9 @@ impl Model for Normalisation {
             })
             .collect();
         let mut dz = dhat.clone();
-        for group in 0..groups {
+        for (group, &var) in variance.iter().enumerate() {
             let places = self.group(group);
-            let mut var = variance[group];
+            let mut var = var;
             if bug == Bug::NormBessel && len > 1 {
                 var = var * count(len) / count(len - 1);
             }

@@ -1,0 +1,348 @@
+//! One state after another: the correct gradient, and faults planted in it.
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gradcheck_runtime::evidence::{Verdict, relative_difference};
+use gradcheck_runtime::flatten::{Flatten, Scalar};
+use gradcheck_runtime::{Settings, StateReport, check_at};
+
+use super::faults::{Fault, Site};
+use super::oracle::{Derivatives, Floors, Witness, visible};
+use super::subjects::{Bug, Case, Class, Params, Real, SUBJECTS, Subject};
+
+/// Which states to examine.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Correct gradients, about.
+    pub(crate) states: u64,
+    /// States of each function and class that faults are planted in.
+    pub(crate) faults: u64,
+    /// Only this class.
+    pub(crate) class: Option<String>,
+    /// Only functions whose name contains this.
+    pub(crate) subject: Option<String>,
+    /// Only faults whose name contains this; no correct gradients then.
+    pub(crate) fault: Option<String>,
+    pub(crate) seed: u64,
+    /// Only this state of each function and class.
+    pub(crate) state: Option<u64>,
+    pub(crate) threads: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            states: 20_000,
+            faults: 3,
+            class: None,
+            subject: None,
+            fault: None,
+            seed: 1,
+            state: None,
+            threads: 2,
+        }
+    }
+}
+
+/// A state to examine.
+#[derive(Clone, Copy)]
+pub(crate) struct Job {
+    pub(crate) subject: usize,
+    pub(crate) class: Class,
+    pub(crate) index: u64,
+    /// Whether faults are planted there.
+    pub(crate) faulty: bool,
+}
+
+/// What a correct gradient was told.
+pub(crate) struct Seen {
+    pub(crate) job: Job,
+    pub(crate) components: usize,
+    pub(crate) undecided: usize,
+    pub(crate) kinks: usize,
+    /// Forward calls, those inside gradient calls included, by component.
+    pub(crate) forwards: f64,
+    pub(crate) classical: bool,
+    pub(crate) accused: Option<String>,
+}
+
+/// What a wrong one was told.
+pub(crate) struct Planted {
+    pub(crate) job: Job,
+    pub(crate) fault: usize,
+    pub(crate) visible: bool,
+    pub(crate) classical: bool,
+    pub(crate) caught: bool,
+    /// Of a miss: what the component that shows it best looks like to both sides.
+    pub(crate) miss: String,
+}
+
+/// What came of a plan.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) planted: Vec<Planted>,
+}
+
+/// Central differences at one step, as they are usually written.
+fn classical_derivative<F: Real + Scalar>(case: &Case<F>) -> Vec<f64> {
+    let h = if F::ROUNDOFF < 1e-10 { 1e-7 } else { 1e-3 };
+    let mut p = case.params.clone();
+    (0..p.len())
+        .map(|i| {
+            let (block, place) = p.locate(i);
+            let x = Scalar::to_f64(p[block][place]);
+            p[block][place] = F::from_f64(x + h);
+            let above = Scalar::to_f64(case.forward(&p));
+            p[block][place] = F::from_f64(x - h);
+            let below = Scalar::to_f64(case.forward(&p));
+            p[block][place] = F::from_f64(x);
+            (above - below) / (2.0 * h)
+        })
+        .collect()
+}
+
+/// The tolerance of both checks, for scalars of a kind.
+fn tolerance<F: Scalar>() -> f64 {
+    if F::ROUNDOFF < 1e-10 { 2e-7 } else { 1e-3 }
+}
+
+fn ours<F: Real + Scalar + Flatten>(
+    case: &Case<F>,
+    gradient: impl Fn(&Params<F>) -> Params<F>,
+) -> StateReport {
+    let mut params = case.params.clone();
+    check_at(&mut params, &Settings::default(), |p: &Params<F>| case.forward(p), gradient)
+}
+
+/// Names the worst component of a report, with its numbers.
+fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
+    if !report.is_wrong() {
+        return None;
+    }
+    if let Some(failure) = &report.failure {
+        return Some(format!("{failure:?}"));
+    }
+    let e = &report.evidence;
+    let excess = |i: usize| (e.analytic[i] - e.numeric[i]).abs() / e.bound[i].max(1e-300);
+    let worst = (0..e.verdict.len())
+        .filter(|&i| e.verdict[i] == Verdict::Wrong)
+        .max_by(|&a, &b| excess(a).total_cmp(&excess(b)));
+    let Some(i) = worst else { return Some("a whole block".to_owned()) };
+    let name = e
+        .blocks
+        .iter()
+        .find(|b| b.range.contains(&i))
+        .map_or_else(|| format!("component {i}"), |b| b.component(i - b.range.start));
+    let (exact, kink) = Derivatives::new(case).at(i, 0.0);
+    Some(format!(
+        "{name}: analytic {:e}, numeric {:e}, bound {:.1e}, exact {exact:e}, \
+         kink at {kink:.1e}; {} wrong of {}",
+        e.analytic[i],
+        e.numeric[i],
+        e.bound[i],
+        e.verdict.iter().filter(|&&v| v == Verdict::Wrong).count(),
+        e.verdict.len()
+    ))
+}
+
+/// What the component that shows a missed fault best looks like to both sides.
+fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
+    let (e, i) = (&report.evidence, witness.component);
+    let name = e
+        .blocks
+        .iter()
+        .find(|b| b.range.contains(&i))
+        .map_or_else(|| format!("component {i}"), |b| b.component(i - b.range.start));
+    format!(
+        "{name}: correct {:e}, wrong {:e}, floor {:.1e} (margin {:.1}); \
+         numeric {:e}, bound {:.1e}, {:?}",
+        correct[i],
+        e.analytic[i],
+        witness.floor,
+        witness.margin,
+        e.numeric[i],
+        e.bound[i],
+        e.verdict[i]
+    )
+}
+
+/// The correct gradient of a state, and the faults planted in it.
+fn examine<F: Real + Scalar + Flatten>(
+    job: Job,
+    wide: &Case<f64>,
+    plan: &Plan,
+    results: &Mutex<Results>,
+) {
+    let case = wide.cast::<F>();
+    let base = case.gradient(&case.params, Bug::None);
+    let correct = base.flat();
+    let classical = classical_derivative(&case);
+    let limit = tolerance::<F>();
+
+    if plan.fault.is_none() {
+        let report = ours(&case, |p| case.gradient(p, Bug::None));
+        let counts = report.counts();
+        let components = correct.len();
+        let seen = Seen {
+            job,
+            components,
+            undecided: counts.undecided,
+            kinks: counts.kinks,
+            forwards: (report.forward_calls + report.gradient_calls) as f64 / components as f64,
+            classical: relative_difference(&correct, &classical) > limit,
+            accused: accusation(&case, &report),
+        };
+        results.lock().expect("no panic elsewhere").seen.push(seen);
+    }
+
+    if !job.faulty {
+        return;
+    }
+    let wide_base = base.cast::<f64>();
+    let site = Site { case: wide, class: job.class, base: &wide_base };
+    let mut floors = Floors::new(&case);
+    let mut planted = Vec::new();
+    for (number, fault) in Fault::all().enumerate() {
+        if plan.fault.as_ref().is_some_and(|name| !fault.name().contains(name.as_str()))
+            || !fault.fits(wide)
+        {
+            continue;
+        }
+        // The largest functions take a sample of the kinds.
+        if correct.len() > 2000 && !(number as u64 + job.index).is_multiple_of(9) {
+            continue;
+        }
+        let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
+        let wrong = |p: &Params<F>| -> Option<Params<F>> {
+            if let Fault::Bug(bug) = fault {
+                return Some(case.gradient(p, bug));
+            }
+            let mut g = case.gradient(p, Bug::None).cast::<f64>();
+            fault.change(&site, &p.cast(), &mut g, seed)?;
+            Some(g.map(|g| F::from_f64(g)))
+        };
+        let Some(here) = wrong(&case.params) else { continue };
+        let here = here.flat();
+        let shows = visible(&correct, &here, limit, |i| floors.at(i));
+        let report = ours(&case, |p| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None)));
+        let caught = report.is_wrong();
+        planted.push(Planted {
+            job,
+            fault: number,
+            visible: shows.is_some(),
+            miss: match shows {
+                Some(witness) if !caught => missed(&report, &correct, witness),
+                _ => String::new(),
+            },
+            classical: relative_difference(&here, &classical) > limit,
+            caught,
+        });
+    }
+    results.lock().expect("no panic elsewhere").planted.extend(planted);
+}
+
+/// The states of a run, the largest first.
+fn jobs(plan: &Plan) -> Vec<Job> {
+    let chosen = |filter: &Option<String>, name: &str| {
+        filter.as_ref().is_none_or(|f| name.contains(f.as_str()))
+    };
+    let all: f64 = SUBJECTS.iter().map(|s| s.weight).sum::<f64>() * Class::ALL.len() as f64;
+    let mut jobs = Vec::new();
+    for (number, subject) in SUBJECTS.iter().enumerate() {
+        // One too large for every run must be asked for.
+        if !chosen(&plan.subject, subject.name)
+            || (subject.weight == 0.0 && plan.subject.as_deref() != Some(subject.name))
+        {
+            continue;
+        }
+        for &class in Class::ALL {
+            // By its whole name: "f32" is no part of another, "random" might be.
+            if plan.class.as_ref().is_some_and(|c| c != class.name()) {
+                continue;
+            }
+            // Somewhat more than a third of all pairs have no such state.
+            let share = 1.5 * plan.states as f64 * subject.weight / all;
+            let states = share.round().max(1.0) as u64;
+            let faulty = match subject.weight {
+                0.0 => 0,
+                w if w < 0.1 => u64::from(class == Class::Trained).min(plan.faults),
+                w if w < 0.4 => plan.faults.min(1),
+                w if w > 1.0 => 2 * plan.faults,
+                _ => plan.faults,
+            };
+            for index in 0..states.max(plan.state.map_or(0, |s| s + 1)) {
+                if plan.state.is_none_or(|state| state == index) {
+                    let faulty = index < faulty || plan.state.is_some();
+                    jobs.push(Job { subject: number, class, index, faulty });
+                }
+            }
+        }
+    }
+    jobs.sort_by(|a, b| SUBJECTS[a.subject].weight.total_cmp(&SUBJECTS[b.subject].weight));
+    jobs
+}
+
+/// Examines the states of a plan.
+pub(crate) fn run(plan: &Plan) -> Results {
+    let jobs = jobs(plan);
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Results::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..plan.threads {
+            scope.spawn(|| {
+                while let Some(&job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let subject: &Subject = &SUBJECTS[job.subject];
+                    let Some(case) = subject.state(job.class, plan.seed, job.index) else {
+                        continue;
+                    };
+                    if job.class == Class::Single {
+                        examine::<f32>(job, &case, plan, &results);
+                    } else {
+                        examine::<f64>(job, &case, plan, &results);
+                    }
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().expect("no panic elsewhere");
+    results.seen.sort_by_key(|s| (s.job.subject, s.job.class, s.job.index));
+    results.planted.sort_by_key(|p| (p.fault, p.job.subject, p.job.class, p.job.index));
+    results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small run of everything: nobody is accused, nothing visible is missed.
+    #[test]
+    fn correct_gradients_pass_and_faults_are_caught() {
+        // The two large networks take too long without optimisation.
+        for subject in SUBJECTS.iter().filter(|s| s.weight > 0.3) {
+            let plan = Plan {
+                states: 2000,
+                faults: 1,
+                seed: 3,
+                subject: Some(subject.name.to_owned()),
+                ..Plan::default()
+            };
+            let results = run(&plan);
+            assert!(results.seen.len() >= 6, "{}", subject.name);
+            for seen in &results.seen {
+                let place = format!("{} in {:?} {}", subject.name, seen.job.class, seen.job.index);
+                assert!(seen.accused.is_none(), "{place}: {:?}", seen.accused);
+            }
+            for planted in results.planted.iter().filter(|p| p.visible) {
+                assert!(
+                    planted.caught,
+                    "{} in {:?} {}, {}: {}",
+                    subject.name,
+                    planted.job.class,
+                    planted.job.index,
+                    Fault::all().nth(planted.fault).map_or("", Fault::name),
+                    planted.miss
+                );
+            }
+        }
+    }
+}
