@@ -81,13 +81,22 @@ impl std::fmt::Write for Short {
 /// `value`, shown in at most `limit` characters on one line.
 pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
     use std::fmt::Write as _;
-    let mut short = Short { text: String::new(), limit };
+    let mut short = Short { text: String::new(), limit: 16 * limit };
     let _ = write!(short, "{value:?}");
+    let mut text = short.text;
     // What ndarray adds about memory is of no use here.
-    match short.text.find(", shape=[") {
-        Some(end) => short.text[..end].to_owned(),
-        None => short.text,
+    while let Some(start) = text.find(", shape=[") {
+        let rest = &text[start..];
+        let end = rest.find("ndim=").map_or(rest.len(), |at| {
+            let digits = rest[at + 5..].find(|c: char| !c.is_ascii_digit());
+            digits.map_or(rest.len(), |digits| at + 5 + digits)
+        });
+        text.replace_range(start..start + end, "");
     }
+    if text.chars().count() > limit {
+        text = text.chars().take(limit).collect::<String>() + " ..";
+    }
+    text
 }
 
 /// The sizes that a dimension may take.

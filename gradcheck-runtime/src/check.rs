@@ -63,16 +63,39 @@ pub struct StateReport {
     pub failure: Option<Failure>,
     /// What was odd but harmless.
     pub notes: Vec<String>,
+    /// The drawn dimensions, by name, as far as they had been drawn.
+    pub dims: Vec<(String, usize)>,
+    /// Training steps taken before the state was judged, or failed.
+    pub steps: usize,
 }
 
 impl StateReport {
-    fn failed(failure: Failure, forward_calls: usize, gradient_calls: usize) -> StateReport {
+    fn new(state: &State<'_>, judged: Result<Evidence, Failure>, steps: usize) -> StateReport {
+        let (evidence, failure) = match judged {
+            Ok(evidence) => (evidence, None),
+            Err(failure) => (Evidence::empty(), Some(failure)),
+        };
+        StateReport {
+            evidence,
+            forward_calls: state.forwards,
+            gradient_calls: state.gradients,
+            failure,
+            notes: state.notes.clone(),
+            dims: state.dims.iter().map(|dim| (dim.name.clone(), dim.value)).collect(),
+            steps,
+        }
+    }
+
+    /// A state that could not even be drawn.
+    fn undrawn(failure: Failure) -> StateReport {
         StateReport {
             evidence: Evidence::empty(),
-            forward_calls,
-            gradient_calls,
+            forward_calls: 0,
+            gradient_calls: 0,
             failure: Some(failure),
             notes: Vec::new(),
+            dims: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -128,7 +151,7 @@ where
     let case = Case::new(settings.seed.unwrap_or(0), 0);
     match State::draw(session, &case) {
         Ok(state) => judge(state, settings, "the parameters", 0, 1, None),
-        Err(failure) => StateReport::failed(failure, 0, 0),
+        Err(failure) => StateReport::undrawn(failure),
     }
 }
 
@@ -145,17 +168,7 @@ fn judge(
         Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
-    let (forwards, gradients) = (state.forwards, state.gradients);
-    match judged {
-        Ok(evidence) => StateReport {
-            evidence,
-            forward_calls: forwards,
-            gradient_calls: gradients,
-            failure: None,
-            notes: std::mem::take(&mut state.notes),
-        },
-        Err(failure) => StateReport::failed(failure, forwards, gradients),
-    }
+    StateReport::new(&state, judged, steps)
 }
 
 /// A check under way: everything but the state.
@@ -171,19 +184,28 @@ pub(crate) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// The state of a case, trained as the case says.
-    pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Failure> {
+    /// The state of a case, trained as the case says, or the report of how that failed.
+    pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Box<StateReport>> {
         let session: Box<dyn Session + '_> = self.problem.session();
-        let mut state = State::draw(session, case)?;
-        if case.steps > 0 {
-            if self.problem.has_update() {
-                state.train(case.steps)?;
-            } else {
-                state.examine(&self.places)?;
-                state.descend(case.steps, self.settings.learning_rate)?;
-            }
+        let mut state = State::draw(session, case)
+            .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
+        if case.steps == 0 {
+            return Ok(state);
         }
-        Ok(state)
+        // Before the first step, so that a fault that is there already is not blamed on training.
+        if !self.problem.has_update()
+            && let Err(failure) = state.examine(&self.places)
+        {
+            return Err(Box::new(StateReport::new(&state, Err(failure), 0)));
+        }
+        let trained = match self.problem.has_update() {
+            true => state.train(case.steps),
+            false => state.descend(case.steps, self.settings.learning_rate),
+        };
+        match trained {
+            Ok(()) => Ok(state),
+            Err(failure) => Err(Box::new(StateReport::new(&state, Err(failure), case.steps))),
+        }
     }
 
     /// One case, from its draw to its verdict.
@@ -193,7 +215,7 @@ impl Checker<'_> {
                 let places = &self.places;
                 judge(state, self.settings, places, case.steps, self.cases, self.on_tape)
             }
-            Err(failure) => StateReport::failed(failure, 0, 0),
+            Err(report) => *report,
         }
     }
 

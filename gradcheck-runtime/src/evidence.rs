@@ -154,13 +154,14 @@ impl Evidence {
     }
 
     /// `|g - g~|_2 / (|g|_2 + |g~|_2)` over a range of components; 0 when both are zero, NaN
-    /// when either holds a NaN. This is the classical rule of gradient checking. On a kink,
-    /// where there is no derivative to compare with, the analytic value stands for both.
+    /// when either holds a NaN. This is the classical rule of gradient checking. On a kink
+    /// there is no derivative to compare with, and where rounding hides it none is known: there
+    /// the analytic value stands for both.
     pub fn relative_difference(&self, range: Range<usize>) -> f64 {
         let numeric: Vec<f64> = range
             .clone()
             .map(|i| match self.verdict[i] {
-                Verdict::Kink => self.analytic[i],
+                Verdict::Kink | Verdict::Undecided => self.analytic[i],
                 _ => self.numeric[i],
             })
             .collect();

@@ -144,7 +144,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Empty { places } => write!(
                 f,
-                "{places} holds no scalar: there is nothing to perturb, and the check would pass \
+                "`{places}` holds no scalar: there is nothing to perturb, and the check would pass \
                  whatever the gradient.\nDraw at least one scalar, or name another `wrt`."
             ),
             Failure::NoOutput => {

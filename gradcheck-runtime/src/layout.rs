@@ -300,7 +300,8 @@ impl<'a> Node<'a> {
                 let names: Vec<String> =
                     children.iter().take(6).map(|(s, _)| path(&[(*s).clone()])).collect();
                 let more = if children.len() > 6 { ", .." } else { "" };
-                format!("{} parts ({}{more})", children.len(), names.join(", "))
+                let parts = if children.len() == 1 { "part" } else { "parts" };
+                format!("{} {parts} ({}{more})", children.len(), names.join(", "))
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
 use crate::diagnose::diagnose;
 use crate::evidence::{Counts, Evidence, Verdict};
-use crate::failure::{Failure, number};
+use crate::failure::number;
 use crate::style::{Paint, Tone};
 
 /// The classical grade of a relative difference.
@@ -417,9 +417,6 @@ impl Report {
             for line in failure.to_string().lines() {
                 out.plain(&format!("  {line}"));
             }
-            if matches!(failure, Failure::Panicked { .. }) && found.state.gradient_calls == 0 {
-                out.plain("  (no gradient had been asked for yet)");
-            }
         } else {
             write_numbers(out, &found.state.evidence, &self.diagnosis);
         }
@@ -494,29 +491,31 @@ fn write_blocks(out: &mut Page, evidence: &Evidence) {
     }
 }
 
-impl fmt::Display for StateReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = Page::new(crate::style::wanted(), crate::style::width());
+impl StateReport {
+    /// The state's verdict, blocks and worst components, with or without colour.
+    pub fn render(&self, colour: bool, width: usize) -> String {
+        let mut out = Page::new(colour, width);
         if let Some(failure) = &self.failure {
             out.line(&[(Tone::Bad, failure.title())]);
             for line in failure.to_string().lines() {
                 out.plain(&format!("  {line}"));
             }
-        } else {
-            let wrong = self.is_wrong();
-            let (tone, headline) = match wrong {
-                true => (Tone::Bad, "the gradient is wrong"),
-                false => (Tone::Name, "the gradient agrees"),
-            };
-            out.line(&[(tone, headline)]);
-            let diagnosis = match wrong {
-                true => diagnose(&[&self.evidence]).to_string(),
-                false => String::new(),
-            };
-            let diagnosis: Vec<String> = diagnosis.lines().map(str::to_owned).collect();
-            write_numbers(&mut out, &self.evidence, &diagnosis);
+            return out.text;
         }
-        f.write_str(&out.text)
+        let (tone, headline, diagnosis) = match self.is_wrong() {
+            true => (Tone::Bad, "the gradient is wrong", diagnose(&[&self.evidence]).to_string()),
+            false => (Tone::Name, "the gradient agrees", String::new()),
+        };
+        out.line(&[(tone, headline)]);
+        let diagnosis: Vec<String> = diagnosis.lines().map(str::to_owned).collect();
+        write_numbers(&mut out, &self.evidence, &diagnosis);
+        out.text
+    }
+}
+
+impl fmt::Display for StateReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false, crate::style::width()))
     }
 }
 
@@ -548,10 +547,9 @@ fn write_components(out: &mut Page, evidence: &Evidence) {
 
 impl Found {
     fn place(&self) -> String {
-        let dims: Vec<String> =
-            self.state.evidence.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let dims: Vec<String> = self.state.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
         let dims = if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) };
-        match self.case.steps {
+        match self.state.steps {
             0 => format!("at a random initialisation{dims}"),
             1 => format!("after 1 training step{dims}"),
             k => format!("after {k} training steps{dims}"),

@@ -26,6 +26,8 @@ enum Symptom {
 struct Shrinker<'a, 'b> {
     checker: &'a Checker<'b>,
     symptom: Symptom,
+    /// Parameters that were zero in the failing state.
+    zeros: usize,
     calls: usize,
     trials: usize,
 }
@@ -39,7 +41,8 @@ pub(crate) fn shrink(checker: &Checker<'_>, found: &mut Found) {
         (None, Some(block)) => Symptom::Wrong(block),
         (None, None) => return,
     };
-    let mut shrinker = Shrinker { checker, symptom, calls: 0, trials: 0 };
+    let zeros = found.state.evidence.primal.iter().filter(|&&v| v == 0.0).count();
+    let mut shrinker = Shrinker { checker, symptom, zeros, calls: 0, trials: 0 };
     let mut best = found.case.clone();
     shrinker.dims(&mut best);
     shrinker.steps(&mut best);
@@ -87,8 +90,12 @@ impl Shrinker<'_, '_> {
         let reached = self.checker.reach(case);
         self.calls += 1 + case.steps;
         match (reached, &self.symptom) {
-            (Err(failure), Symptom::Failed(title)) => failure.title() == *title,
+            (Err(report), Symptom::Failed(title)) => {
+                report.failure.is_some_and(|failure| failure.title() == *title)
+            }
             (Err(_), Symptom::Wrong(_)) => false,
+            // A zero is a kink or a dead unit: simpler to read, and another case.
+            (Ok(state), Symptom::Wrong(_)) if state.zeros() > self.zeros => false,
             (Ok(mut state), symptom) => {
                 let before = (state.forwards, state.gradients);
                 let examined = state.examine(&self.checker.places);

@@ -646,6 +646,11 @@ impl<'p> State<'p> {
             .max_by(|a, b| (a.off / a.bound).total_cmp(&(b.off / b.bound)))
     }
 
+    /// Parameters that are exactly zero.
+    pub(crate) fn zeros(&self) -> usize {
+        self.primal.values.iter().filter(|&&v| v == 0.0).count()
+    }
+
     pub(crate) fn case(&self) -> &Case {
         &self.case
     }

@@ -73,6 +73,8 @@ pub(crate) struct Planted {
     pub(crate) visible: bool,
     pub(crate) classical: bool,
     pub(crate) caught: bool,
+    /// How far above the floor the fault is; 0 where it is not visible.
+    pub(crate) margin: f64,
     /// Of a miss: what the component that shows it best looks like to both sides.
     pub(crate) miss: String,
 }
@@ -210,7 +212,10 @@ fn examine<F: Real + Scalar + Flatten>(
             continue;
         }
         // The largest functions take a sample of the kinds.
-        if correct.len() > 2000 && !(number as u64 + job.index).is_multiple_of(9) {
+        if plan.fault.is_none()
+            && correct.len() > 2000
+            && !(number as u64 + job.index).is_multiple_of(9)
+        {
             continue;
         }
         let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
@@ -231,6 +236,7 @@ fn examine<F: Real + Scalar + Flatten>(
             job,
             fault: number,
             visible: shows.is_some(),
+            margin: shows.map_or(0.0, |witness| witness.margin),
             miss: match shows {
                 Some(witness) if !caught => missed(&report, &correct, witness),
                 _ => String::new(),

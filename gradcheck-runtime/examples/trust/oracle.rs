@@ -310,9 +310,10 @@ pub(crate) struct Floor {
 /// [`Floor`]s of a state, made when asked for.
 ///
 /// The forward side is found by trying, with the true derivative known: five-point differences
-/// at steps from eight times the block's largest parameter down to rounding. Three neighbouring
-/// steps must all be good (one alone may be right by chance), none may reach over a kink, and
-/// the error is never taken below what rounding the value by half a unit does at that step.
+/// at steps from an eighth of the block's largest parameter down to rounding, each a quarter of
+/// the one before. Three neighbouring steps must all be good (one alone may be right by chance;
+/// so the widest that counts is some hundredth of the parameters), none may reach over a kink,
+/// and the error is never taken below what rounding the value by half a unit does at that step.
 /// The gradient's side is the spread of the gradient under nudges of everything by two units of
 /// rounding, and 16 units of its largest component. Errors and spread are multiplied by
 /// [`Floors::SAFETY`]: the errors seen are about one standard deviation of the rounding, and a
@@ -380,12 +381,12 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         }
         let centre = Scalar::to_f64(self.case.forward(&self.params));
         let mut steps = Vec::new();
-        let mut h = 8.0 * scale;
-        for _ in 0..24 {
+        let mut h = scale / 8.0;
+        for _ in 0..22 {
             if 2.0 * h < kink && h > 4.0 * F::ROUNDOFF * x.abs() {
                 steps.push(self.five_points((block, place), h, centre, exact));
             }
-            h /= 6.0;
+            h /= 4.0;
         }
         let best = steps
             .windows(3)

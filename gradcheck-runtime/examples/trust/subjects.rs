@@ -614,10 +614,17 @@ impl<F: Real> Case<F> {
 }
 
 impl Case<f64> {
-    /// Descent with a step that halves until the value decreases and grows when it does.
-    fn train(&mut self, steps: usize, target: f64) {
+    /// Plain descent: the rate halves until the value decreases.
+    fn train(&mut self, steps: usize) {
+        self.descend(steps, f64::NEG_INFINITY, 1.0);
+    }
+    /// The same until the value is below a target; the rate grows while it decreases.
+    fn converge(&mut self, target: f64) {
+        self.descend(1500, target, 1.3);
+    }
+    fn descend(&mut self, steps: usize, target: f64, growth: f64) {
         let mut value = self.forward(&self.params);
-        let mut rate = 0.5;
+        let mut rate = 0.2;
         for _ in 0..steps {
             if value <= target {
                 return;
@@ -636,7 +643,7 @@ impl Case<f64> {
             let Some((p, next)) = arrived else { return };
             (self.params, value) = (p, next);
             self.steps += 1;
-            rate *= 1.3;
+            rate *= growth;
         }
     }
 }
@@ -687,7 +694,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Position among the subjects.
+    /// Whether its forward rounds on purpose, to fewer digits than its type has: no ordinary
+    /// function in any class.
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self.name, "f32 inside" | "quantised")
+    }
+    /// What its states are drawn by.
     fn id(&self) -> u64 {
         // FNV-1a, so that a new subject does not move the states of the others.
         self.name
@@ -717,7 +729,7 @@ impl Subject {
             Class::Random | Class::BatchOfOne | Class::Single => {
                 // A third of the single-precision states are trained ones.
                 if class == Class::Single && rng.below(3) == 0 {
-                    case.train(rng.size(1, 50), f64::NEG_INFINITY);
+                    case.train(rng.size(1, 50));
                 }
             }
             Class::ZeroBiases => {
@@ -731,14 +743,14 @@ impl Subject {
                     }
                 }
             }
-            Class::Trained => case.train(rng.size(1, 50), f64::NEG_INFINITY),
+            Class::Trained => case.train(rng.size(1, 50)),
             Class::Converged => {
-                case.train(1500, 0.1);
+                case.converge(0.1);
                 let cost = case.forward(&case.params);
                 if cost.is_nan() || cost >= 0.1 {
                     return None;
                 }
-                case.train(rng.size(1, 20), f64::NEG_INFINITY);
+                case.train(rng.size(1, 20));
             }
             Class::PerfectFit => {
                 if !case.model.fit(&case.params, &mut case.data) {
