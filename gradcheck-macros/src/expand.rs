@@ -83,7 +83,7 @@ fn driver(check: &Check, instance: &Instance) -> TokenStream {
     hygienic! {
         #(#cfgs)*
         #[cfg(test)]
-        #[allow(unused, non_snake_case, clippy::all, clippy::pedantic)]
+        #[allow(unused, deprecated, non_snake_case, clippy::all, clippy::pedantic)]
         fn #name(__kind: #runtime::__private::Kind, __shard: u32, __test: &'static str) {
             use #runtime::{__private as __gc, prelude::*};
             {

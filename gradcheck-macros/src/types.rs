@@ -264,14 +264,19 @@ impl VisitMut for Outside<'_> {
     }
 }
 
+/// Whether an identifier in a pattern that always matches is a variable. `W1` and `X` are, upper
+/// case or not: a constant could not stand there, and of variants only `None` is seen in `let ..
+/// else`.
+pub(crate) fn is_variable(pat: &syn::PatIdent) -> bool {
+    pat.subpat.is_some() || pat.ident != "None"
+}
+
 /// The identifiers that a pattern binds, in order.
 pub(crate) fn bound(pat: &Pat) -> Vec<Ident> {
     struct Bound(Vec<Ident>);
     impl<'ast> syn::visit::Visit<'ast> for Bound {
         fn visit_pat_ident(&mut self, pat: &'ast syn::PatIdent) {
-            // an upper-case name is a constant or a variant
-            let name = pat.ident.to_string();
-            if pat.subpat.is_some() || !name.starts_with(|c: char| c.is_uppercase()) {
+            if is_variable(pat) {
                 self.0.push(pat.ident.clone());
             }
             syn::visit::visit_pat_ident(self, pat);

@@ -206,7 +206,7 @@ fn acquit(
     if suspects.is_empty() {
         return Ok(());
     }
-    let own = state.analytic_bound(&evidence.analytic);
+    let own = state.analytic_bound(&evidence.analytic, suspects.iter().map(|s| s.component));
     let mut aside = Vec::new();
     for suspect in suspects {
         let i = suspect.component;

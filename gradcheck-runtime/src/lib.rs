@@ -38,6 +38,8 @@ pub mod prelude {
     pub use crate::strategy::{
         dictionary, he_normal, labels, normal, one_hot, signs, uniform, vec, xavier_uniform,
     };
+    // A forward generic over its scalar, written inline, says `F::zero()`.
+    pub use num_traits::{One as _, Zero as _};
     pub use proptest;
     pub use proptest::prelude::*;
 }

@@ -379,6 +379,12 @@ impl Kernel {
                 target.noise.level = target.noise.level.max(height);
             }
         }
+        for (j, target) in targets.iter_mut().enumerate() {
+            if estimates[j].is_grave() && self.usable().all(|level| level.unchanged(j)) {
+                let reach = reach(line, j);
+                target.noise.level = target.noise.level.max(reach);
+            }
+        }
         // Steps around those that the estimate rests on: a kink just inside the stencil moves
         // these differences by much more than the ladder's wide ratios show.
         let mut around = Vec::new();
@@ -399,7 +405,12 @@ impl Kernel {
         for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
             if estimate.is_grave() {
                 *estimate = conclude(self.read(j, target.noise), target, true);
-                if !self.shows_twice(j, target, before[j]) {
+                // Noise that only wide steps show may be a forward that oscillates: what was
+                // known near the state must not speak for the value either.
+                let near = Target { noise: before[j], ..*target };
+                let near = conclude(self.read(j, near.noise), &near, true);
+                let doubted = !matches!(near.finding, Finding::Wrong { .. });
+                if doubted || !self.shows_twice(j, target, before[j]) {
                     estimate.finding = match estimate.finding {
                         Finding::Wrong { .. } => Finding::Undecided,
                         other => other,
@@ -674,12 +685,26 @@ fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
         row.pop();
         factor *= (2.0 * (2.0 * order as f64 - 1.0)) / order as f64;
         if order >= 4 {
-            let mean = row.iter().map(|d| d * d).sum::<f64>() / row.len() as f64;
-            level = level.max((mean / factor).sqrt());
+            let size = crate::evidence::norm(row.iter().copied());
+            level = level.max(size / (row.len() as f64 * factor).sqrt());
         }
     }
     let level = level.max(floor);
     Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
+}
+
+/// Rounding of an output where a coordinate has moved by all its scale and more. A value that is
+/// zero at the state because large ones cancel does not tell their rounding; far away it may.
+fn reach(line: &mut dyn Line, j: usize) -> f64 {
+    let outputs = line.outputs();
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let mut level = 0.0_f64;
+    for far in [-1.0, 1.0, -2.0, 2.0] {
+        if line.sample(far * line.scale(), &mut y, &mut floor).is_some() {
+            level = level.max(floor[j]);
+        }
+    }
+    level
 }
 
 /// The scatter of each output around a straight line, over samples at irregular distances: where

@@ -466,28 +466,66 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// How far the gradient moves when every parameter is nudged by two units of rounding:
-    /// what the user's own arithmetic leaves open in each component.
-    pub(crate) fn analytic_bound(&mut self, analytic: &[f64]) -> Vec<f64> {
+    /// What the user's own arithmetic leaves open in the components asked about: how far apart the gradients
+    /// are at points a few units of rounding from the state.
+    ///
+    /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
+    /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
+    /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
+    /// the largest component, and of the outputs over the parameter's scale: rounding of what
+    /// the user's function computed on the way.
+    pub(crate) fn analytic_bound(
+        &mut self,
+        analytic: &[f64],
+        asked: impl Iterator<Item = usize>,
+    ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
         let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        if self.form == Form::Gradient {
+            let outputs = self.base.iter().zip(&self.weights).map(|(o, w)| (o * w).abs());
+            let outputs = outputs.fold(0.0, f64::max);
+            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
+                *bound = bound.max(4.0 * roundoff * outputs / scale);
+            }
+        }
         let mut roundoffs = vec![0.0; self.primal.values.len()];
         for leaf in &self.primal.leaves {
             roundoffs[leaf.range.clone()].fill(leaf.roundoff);
         }
-        for nudge in 0..3 {
-            let seed = random::hash(self.case.own_seed(), 0x6e75_6467 + nudge);
-            let nudged: Vec<f64> = (self.primal.values.iter().zip(&roundoffs).enumerate())
-                .map(|(i, (v, u))| v * (1.0 + 4.0 * u * random::signed_magnitude(seed, i as u64)))
-                .collect();
-            let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
-            if self.revive().is_err() {
-                break;
-            }
-            if let Ok(moved) = moved {
-                for (bound, (a, b)) in bound.iter_mut().zip(moved.iter().zip(analytic)) {
-                    *bound = bound.max(4.0 * (a - b).abs());
+        let mut still = vec![false; analytic.len()];
+        asked.for_each(|i| still[i] = true);
+        for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
+            let mut spread: Option<Vec<(f64, f64)>> = None;
+            for nudge in 0..4 {
+                let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
+                let seed = random::hash(self.case.own_seed(), tag);
+                let nudged: Vec<f64> = (self.primal.values.iter().zip(&roundoffs).enumerate())
+                    .map(|(i, (v, u))| {
+                        v * (1.0 + reach * u * random::signed_magnitude(seed, i as u64))
+                    })
+                    .collect();
+                let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
+                if self.revive().is_err() {
+                    return bound;
                 }
+                let Ok(moved) = moved else { continue };
+                match &mut spread {
+                    None => spread = Some(moved.into_iter().map(|g| (g, g)).collect()),
+                    Some(spread) => {
+                        for ((low, high), g) in spread.iter_mut().zip(moved) {
+                            (*low, *high) = (low.min(g), high.max(g));
+                        }
+                    }
+                }
+            }
+            for (i, (low, high)) in spread.into_iter().flatten().enumerate() {
+                if still[i] && high > low {
+                    bound[i] = bound[i].max(4.0 * (high - low));
+                    still[i] = false;
+                }
+            }
+            if !still.contains(&true) {
+                break;
             }
         }
         bound
@@ -543,13 +581,15 @@ impl<'p> State<'p> {
     /// The outputs of the last forward as changes from the state, contracted where they are.
     fn contract(&self, y: &mut [f64], floor: &mut [f64]) -> bool {
         let (now, u) = (&self.probe.outputs, self.output_roundoff);
+        // Below the normal numbers rounding no longer shrinks with the value.
+        let least = if u > 1e-10 { f64::from(f32::from_bits(4)) } else { f64::from_bits(4) };
         if now.len() != self.base.len() || now.iter().any(|v| !v.is_finite()) {
             return false;
         }
         if self.weights.is_empty() {
             for (j, (now, base)) in now.iter().zip(&self.base).enumerate() {
                 y[j] = now - base;
-                floor[j] = u * now.abs().max(base.abs());
+                floor[j] = (u * now.abs().max(base.abs())).max(least);
             }
             return true;
         }
@@ -564,7 +604,7 @@ impl<'p> State<'p> {
             }
         }
         y[0] = sum;
-        floor[0] = if moved > 0.0 { moved } else { all }.sqrt();
+        floor[0] = if moved > 0.0 { moved } else { all }.sqrt().max(least);
         true
     }
 

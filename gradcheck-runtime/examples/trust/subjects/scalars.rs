@@ -243,7 +243,7 @@ impl Model for LogSumExp {
 
 const STEEPNESS: f64 = 50.0;
 
-/// `sum c exp(50 x) + sum x_i x_j` over neighbours.
+/// `sum c exp(50 x) + sum x^2 + sum x_i x_j` over neighbours.
 #[derive(Clone, Debug)]
 pub(crate) struct Steep {
     pub(crate) n: usize,
@@ -254,14 +254,14 @@ impl Model for Steep {
         let k = lit::<F>(STEEPNESS);
         let exps = p[0].iter().zip(&x[0]).fold(F::zero(), |s, (&v, &c)| s + c * (k * v).exp());
         let products = p[0].windows(2).fold(F::zero(), |s, w| s + w[0] * w[1]);
-        exps + products
+        exps + dot(&p[0], &p[0]) + products
     }
     fn backward<F: Real>(&self, p: &Params<F>, x: &Data<F>, bug: Bug) -> Params<F> {
         let mut g = p.zeros();
         let k = lit::<F>(STEEPNESS);
         for i in 0..self.n {
             let outer = if bug == Bug::ChainFactor { F::one() } else { k };
-            g[0][i] = outer * x[0][i] * (k * p[0][i]).exp();
+            g[0][i] = outer * x[0][i] * (k * p[0][i]).exp() + p[0][i] + p[0][i];
             if bug != Bug::CrossTerm {
                 if i > 0 {
                     g[0][i] += p[0][i - 1];

@@ -412,6 +412,12 @@ impl Model for Recurrent {
         Some(Samples::Last)
     }
 
+    fn drive(&self, p: &Params<f64>, x: &Data<f64>) -> Option<(f64, Vec<usize>)> {
+        let mut z = product(&p[1], &x[0][..self.n * self.m], self.n, self.m);
+        add_bias(&mut z, &p[2], self.m);
+        Some((z.iter().fold(1e-3_f64, |m, z| m.max(z.abs())), vec![0, 1, 2]))
+    }
+
     fn fit(&self, p: &Params<f64>, x: &mut Data<f64>) -> bool {
         x.arrays[1] = self.run(p, x).1;
         true

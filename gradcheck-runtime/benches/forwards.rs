@@ -1,0 +1,245 @@
+//! Forward calls and wall time of one check against a plain classical loop.
+//!
+//! `cargo bench --bench forwards` prints the table of the README: a network with ReLU hidden
+//! layers and a sigmoid output, at four sizes, checked by the classical loop (which copies the
+//! vector of parameters for each coordinate, h = 1e-7), exhaustively and along directions; then
+//! with 1, 5 and 50 wrong entries to be named.
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use gradcheck_runtime::evidence::Verdict;
+use gradcheck_runtime::proptest::strategy::{Just, Strategy, ValueTree};
+use gradcheck_runtime::proptest::test_runner::TestRunner;
+use gradcheck_runtime::strategy::{dictionary, he_normal, labels, normal};
+use gradcheck_runtime::{Method, Settings, StateReport, check_at};
+use ndarray::{Array2, Axis};
+
+type Dictionary = BTreeMap<String, Array2<f64>>;
+
+/// Sizes of the layers, inputs first: 47, 951, 7,521 and 79,521 parameters.
+const NETWORKS: [&[usize]; 4] =
+    [&[4, 5, 3, 1], &[20, 25, 15, 2, 1], &[60, 80, 30, 6, 1], &[260, 240, 70, 1]];
+const EXAMPLES: usize = 16;
+
+struct Network {
+    parameters: Dictionary,
+    x: Array2<f64>,
+    y: Array2<f64>,
+}
+
+fn drawn<S: Strategy>(strategy: S, runner: &mut TestRunner) -> S::Value {
+    strategy.new_tree(runner).expect("a strategy without a filter").current()
+}
+
+impl Network {
+    fn new(sizes: &[usize]) -> Network {
+        let mut runner = TestRunner::deterministic();
+        let layers = sizes.windows(2).zip(1..);
+        let mut strategy =
+            dictionary(layers.clone().map(|(p, l)| (format!("W{l}"), he_normal([p[1], p[0]]))));
+        for (pair, l) in layers {
+            strategy = strategy.with(format!("b{l}"), Just(Array2::from_elem((pair[1], 1), 0.05)));
+        }
+        Network {
+            parameters: drawn(strategy, &mut runner),
+            x: drawn(normal([sizes[0], EXAMPLES]), &mut runner),
+            y: drawn(labels([1, EXAMPLES]), &mut runner),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.parameters.values().map(Array2::len).sum()
+    }
+
+    /// Pre-activations and inputs of every layer.
+    fn trace(&self, parameters: &Dictionary) -> Vec<(Array2<f64>, Array2<f64>)> {
+        let layers = parameters.len() / 2;
+        let mut trace = Vec::with_capacity(layers);
+        let mut a = self.x.clone();
+        for l in 1..=layers {
+            let z = parameters[&format!("W{l}")].dot(&a) + &parameters[&format!("b{l}")];
+            let next = z.mapv(|z| z.max(0.0));
+            trace.push((z, a));
+            a = next;
+        }
+        trace
+    }
+
+    /// Mean cross-entropy from the logits.
+    fn cost(&self, parameters: &Dictionary) -> f64 {
+        let trace = self.trace(parameters);
+        let z = &trace.last().expect("a layer").0;
+        let terms = z.iter().zip(&self.y);
+        terms.map(|(&z, &y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum::<f64>()
+            / EXAMPLES as f64
+    }
+
+    fn gradient(&self, parameters: &Dictionary) -> Dictionary {
+        let trace = self.trace(parameters);
+        let mut gradient = Dictionary::new();
+        let z = &trace.last().expect("a layer").0;
+        let mut dz = (z.mapv(|z| 1.0 / (1.0 + (-z).exp())) - &self.y) / EXAMPLES as f64;
+        for (l, (_, below)) in trace.iter().enumerate().rev() {
+            gradient.insert(format!("dW{}", l + 1), dz.dot(&below.t()));
+            gradient.insert(format!("db{}", l + 1), dz.sum_axis(Axis(1)).insert_axis(Axis(1)));
+            if l > 0 {
+                let open = trace[l - 1].0.mapv(|z| if z > 0.0 { 1.0 } else { 0.0 });
+                dz = parameters[&format!("W{}", l + 1)].t().dot(&dz) * open;
+            }
+        }
+        gradient
+    }
+}
+
+/// Wall time in milliseconds, number of forwards (those inside a gradient included), result.
+fn timed<T>(
+    network: &mut Network,
+    run: impl FnOnce(&Network, &mut Dictionary, &Cell<usize>) -> T,
+) -> (f64, usize, T) {
+    let mut parameters = network.parameters.clone();
+    let calls = Cell::new(0);
+    let begun = Instant::now();
+    let result = run(network, &mut parameters, &calls);
+    (begun.elapsed().as_secs_f64() * 1e3, calls.get(), result)
+}
+
+fn counted(network: &Network, parameters: &Dictionary, calls: &Cell<usize>) -> f64 {
+    calls.set(calls.get() + 1);
+    network.cost(parameters)
+}
+
+fn classical(network: &mut Network) -> (f64, usize) {
+    let (time, calls, _) = timed(network, |network, parameters, calls| {
+        let analytic = network.gradient(parameters);
+        let keys: Vec<String> = parameters.keys().cloned().collect();
+        let mut difference = 0.0;
+        for key in keys {
+            for i in 0..parameters[&key].len() {
+                let mut side = |h: f64| {
+                    let mut moved = parameters.clone();
+                    let entry = moved.get_mut(&key).and_then(|p| p.iter_mut().nth(i));
+                    *entry.expect("an entry") += h;
+                    counted(network, &moved, calls)
+                };
+                let numeric = (side(1e-7) - side(-1e-7)) / 2e-7;
+                let own = analytic[&format!("d{key}")].iter().nth(i).expect("an entry");
+                difference += (numeric - own) * (numeric - own);
+            }
+        }
+        difference
+    });
+    (time, calls)
+}
+
+fn checked(network: &mut Network, method: Method, wrong: usize) -> (f64, usize, StateReport) {
+    timed(network, |network, parameters, calls| {
+        let settings = Settings::default().method(method);
+        let gradient = |p: &Dictionary| {
+            let mut gradient = network.gradient(p);
+            plant(&mut gradient, wrong);
+            gradient
+        };
+        check_at(parameters, &settings, |p| counted(network, p, calls), gradient)
+    })
+}
+
+/// Doubles `wrong` entries of W1's gradient that are not small.
+fn plant(gradient: &mut Dictionary, wrong: usize) {
+    let Some(block) = gradient.get_mut("dW1") else { return };
+    let largest = block.fold(0.0_f64, |m, v| m.max(v.abs()));
+    let stride = (block.len() / wrong.max(1)).max(1);
+    let mut left = 0;
+    for (i, entry) in block.iter_mut().enumerate() {
+        if i % stride == 0 && left < wrong {
+            left += 1;
+        }
+        if left > 0 && entry.abs() > 1e-3 * largest {
+            *entry *= 2.0;
+            left -= 1;
+            if i / stride + 1 == wrong {
+                break;
+            }
+        }
+    }
+}
+
+fn main() {
+    let directional = Method::Directional { probes: 3 };
+    println!("parameters | classical         | exhaustive                        | directional");
+    println!(
+        "           | forwards       ms | forwards       ms  ms / forwards' | forwards       ms"
+    );
+    for sizes in NETWORKS {
+        let mut network = Network::new(sizes);
+        let len = network.len();
+        let (classical_ms, classical_calls) = classical(&mut network);
+        let (ms, calls, report) = checked(&mut network, Method::Exhaustive, 0);
+        assert!(!report.is_wrong(), "{report}");
+        // What as many forwards take alone.
+        let (alone, ..) = timed(&mut network, |network, parameters, count| {
+            (0..calls).map(|_| counted(network, parameters, count)).sum::<f64>()
+        });
+        let (few_ms, few, report) = checked(&mut network, directional, 0);
+        assert!(!report.is_wrong(), "{report}");
+        println!(
+            "{len:>10} | {classical_calls:>8} {classical_ms:>8.1} | {calls:>8} {ms:>8.1} {:>15.2} | {few:>8} {few_ms:>8.1}",
+            ms / alone
+        );
+    }
+    println!("\nwrong entries found along directions:");
+    println!("parameters | wrong | named | false | forwards beyond a passing check | ms");
+    for sizes in NETWORKS {
+        let mut network = Network::new(sizes);
+        let len = network.len();
+        let (_, passing, _) = checked(&mut network, directional, 0);
+        for wrong in [1, 5, 50] {
+            let planted = {
+                let mut gradient = network.gradient(&network.parameters);
+                let right = gradient["dW1"].clone();
+                plant(&mut gradient, wrong);
+                gradient["dW1"].iter().zip(&right).filter(|(a, b)| a != b).count()
+            };
+            let (ms, calls, report) = checked(&mut network, directional, wrong);
+            if std::env::var("DBG").is_ok() {
+                for s in &report.evidence.directions {
+                    eprintln!(
+                        "{:?} {:e} {:e} {:e} ref {:e} {:?} scale {:e}",
+                        s.range,
+                        s.analytic,
+                        s.analytic - s.numeric,
+                        s.bound,
+                        s.reference,
+                        s.verdict,
+                        s.scale
+                    );
+                }
+                let t = network.gradient(&network.parameters);
+                let mut w = t.clone();
+                plant(&mut w, wrong);
+                for (a, b) in w["dW1"].iter().zip(&t["dW1"]) {
+                    if a != b {
+                        eprintln!("planted {a:e} {b:e}");
+                    }
+                }
+            }
+            let verdicts = &report.evidence.verdict;
+            let named = verdicts.iter().filter(|v| **v == Verdict::Wrong).count();
+            let truth = network.gradient(&network.parameters);
+            let block = report.evidence.blocks.iter().find(|b| b.name == "W1").expect("W1");
+            let false_names = (0..verdicts.len())
+                .filter(|&i| verdicts[i] == Verdict::Wrong)
+                .filter(|&i| {
+                    let right = block.range.contains(&i)
+                        && truth["dW1"].iter().nth(i - block.range.start)
+                            != Some(&report.evidence.analytic[i]);
+                    !right
+                })
+                .count();
+            println!(
+                "{len:>10} | {planted:>5} | {named:>5} | {false_names:>5} | {:>31} | {ms:.1}",
+                calls.saturating_sub(passing)
+            );
+        }
+    }
+}
