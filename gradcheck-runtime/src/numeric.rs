@@ -287,7 +287,11 @@ impl Kernel {
             if widest * 16.0 > limit || !estimates.iter().enumerate().any(open) {
                 return;
             }
-            self.sample(line, widest * 16.0);
+            let added = self.sample(line, widest * 16.0);
+            // Out of the function's domain: no wider step will do either.
+            if !self.levels[added].usable {
+                return;
+            }
             if self.judge(targets, estimates, false) {
                 return;
             }
@@ -473,6 +477,17 @@ impl Kernel {
             let allowed = target.allowed(d);
             (g - d).abs() > allowed + level.central_noise(j, target.noise)
         };
+        // Not yet small at the narrowest step: the forward varies on shorter lengths than these
+        // steps can follow.
+        let height = |level: &Level| level.y_plus[j].abs().max(level.y_minus[j].abs());
+        let most = self.usable().map(height).fold(0.0, f64::max);
+        let follows = self.usable().next().is_some_and(|level| {
+            let height = height(level);
+            height <= 0.2 * most || height <= 20.0 * level.noise(j, near)
+        });
+        if !follows {
+            return false;
+        }
         let showing: Vec<&Level> = self.usable().filter(shows).collect();
         showing.iter().enumerate().any(|(k, narrow)| {
             showing[k + 1..].iter().any(|wide| {

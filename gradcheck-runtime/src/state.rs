@@ -482,8 +482,7 @@ impl<'p> State<'p> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
         let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
         if self.form == Form::Gradient {
-            let outputs = self.base.iter().zip(&self.weights).map(|(o, w)| (o * w).abs());
-            let outputs = outputs.fold(0.0, f64::max);
+            let outputs = self.output_size();
             for (bound, scale) in bound.iter_mut().zip(&self.scales) {
                 *bound = bound.max(4.0 * roundoff * outputs / scale);
             }
@@ -710,6 +709,21 @@ impl<'p> State<'p> {
     /// Seed of everything random about this state.
     pub(crate) fn seed(&self) -> u64 {
         self.case.own_seed()
+    }
+
+    /// The largest output, as it enters the derivative.
+    pub(crate) fn output_size(&self) -> f64 {
+        match self.weights.is_empty() {
+            true => largest(&self.base),
+            false => {
+                self.base.iter().zip(&self.weights).fold(0.0, |m, (o, w)| (o * w).abs().max(m))
+            }
+        }
+    }
+
+    /// The length on which parameter `i` is of order one.
+    pub(crate) fn scale_of(&self, i: usize) -> f64 {
+        self.scales[i]
     }
 
     /// Root mean square of a block's scales.
