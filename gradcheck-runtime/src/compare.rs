@@ -207,17 +207,22 @@ fn acquit(
         return Ok(());
     }
     let own = state.analytic_bound(&evidence.analytic, suspects.iter().map(|s| s.component));
+    let rounding = 1e4 * state.primal.roundoff() * norm(evidence.analytic.iter().copied());
     let mut aside = Vec::new();
     for suspect in suspects {
         let i = suspect.component;
-        evidence.bound[i] += own[i];
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = bench.tolerance[i] * (g.abs() + d.abs());
-        if (g - d).abs() <= allowed + evidence.bound[i] {
-            evidence.verdict[i] = Verdict::Undecided;
-        } else if suspect.near_kink {
+        let excused = (g - d).abs() <= allowed + evidence.bound[i] + own[i];
+        if suspect.near_kink || (excused && own[i] > rounding) {
+            // A gradient that jumps from one neighbour to the next is on a kink, or excuses
+            // itself: it is judged where it does not.
             aside.push(i);
         }
+        if excused {
+            evidence.verdict[i] = Verdict::Undecided;
+        }
+        evidence.bound[i] += own[i];
     }
     if state.form != Form::Gradient || aside.is_empty() {
         return Ok(());
@@ -253,9 +258,16 @@ fn acquit(
     }
     let none_wrong = !wrong_aside.contains(&true);
     for (k, &i) in aside.iter().enumerate() {
-        let acquitted = if k < ASIDE { right_aside[k] && !wrong_aside[k] } else { none_wrong };
-        if acquitted {
-            evidence.verdict[i] = Verdict::Kink;
+        evidence.verdict[i] = match k < ASIDE {
+            true if wrong_aside[k] => Verdict::Wrong,
+            true if right_aside[k] => Verdict::Kink,
+            true => Verdict::Undecided,
+            false if none_wrong => Verdict::Kink,
+            false => Verdict::Wrong,
+        };
+        if evidence.verdict[i] == Verdict::Wrong {
+            // Judged by what was seen aside, where its own jumps have no part.
+            evidence.bound[i] -= own[i];
         }
     }
     Ok(())

@@ -168,6 +168,8 @@ struct Reading {
     central: Bounded,
     right: Bounded,
     left: Bounded,
+    /// The share of rounding in the bound of `central`.
+    rounding: f64,
     /// The steps that `central` rests on.
     steps: [f64; 2],
 }
@@ -306,8 +308,13 @@ impl Kernel {
             return None;
         }
         let unknown = Bounded { value: f64::NAN, bound: f64::INFINITY };
-        let mut best =
-            Reading { central: unknown, right: unknown, left: unknown, steps: [f64::NAN; 2] };
+        let mut best = Reading {
+            central: unknown,
+            right: unknown,
+            left: unknown,
+            rounding: f64::INFINITY,
+            steps: [f64::NAN; 2],
+        };
         let mut sides = [f64::NAN; 2];
         for (k, level) in levels.clone().enumerate() {
             let mut wider = levels.clone().skip(k + 1);
@@ -335,6 +342,7 @@ impl Kernel {
             if central.bound < best.central.bound {
                 best.central = central;
                 best.steps = [level.step, f64::NAN];
+                best.rounding = level.central_noise(j, noise);
             }
             let mut right = one_sided(level, next, after, j, noise, Level::forward);
             seen_narrower(&mut right, Level::forward);
@@ -358,6 +366,7 @@ impl Kernel {
         };
         if met.bound < best.central.bound && !best.has_gap() {
             best.central = met;
+            best.rounding = met.bound;
             best.steps = sides;
         }
         Some(best)
@@ -373,14 +382,17 @@ impl Kernel {
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
             let local = noise_table(line, step, step / 96.0, 7);
             for (target, local) in targets.iter_mut().zip(&local) {
-                let level = local.map_or(0.0, |local| local.level);
-                target.noise.level = target.noise.level.max(level);
+                // Relative to the value there: far out it may be another by orders.
+                let ratio = local.map_or(0.0, |local| local.ratio);
+                target.noise.ratio = target.noise.ratio.max(ratio);
             }
         }
+        let mut on_stairs = vec![false; targets.len()];
         for (j, target) in targets.iter_mut().enumerate() {
             if estimates[j].is_grave() {
                 let height = self.stair_height(line, j, target.noise.level);
                 target.noise.level = target.noise.level.max(height);
+                on_stairs[j] = height > 0.0;
             }
         }
         for (j, target) in targets.iter_mut().enumerate() {
@@ -410,11 +422,14 @@ impl Kernel {
             if estimate.is_grave() {
                 *estimate = conclude(self.read(j, target.noise), target, true);
                 // Noise that only wide steps show may be a forward that oscillates: what was
-                // known near the state must not speak for the value either.
-                let near = Target { noise: before[j], ..*target };
-                let near = conclude(self.read(j, near.noise), &near, true);
-                let doubted = !matches!(near.finding, Finding::Wrong { .. });
-                if doubted || !self.shows_twice(j, target, before[j]) {
+                // known near the state must not speak for the value either, unless it was the
+                // silence of a staircase.
+                let near = if on_stairs[j] { target.noise } else { before[j] };
+                let closer = Target { noise: near, ..*target };
+                let closer = conclude(self.read(j, near), &closer, true);
+                let doubted = !matches!(closer.finding, Finding::Wrong { .. })
+                    || self.wider_ones_agree(j, target, estimate.numeric);
+                if doubted || !self.shows_twice(j, target, near) {
                     estimate.finding = match estimate.finding {
                         Finding::Wrong { .. } => Finding::Undecided,
                         other => other,
@@ -465,6 +480,21 @@ impl Kernel {
             }
         }
         height
+    }
+
+    /// Whether two wider steps come ten times closer to the analytic value than the estimate
+    /// does: a forward of which a part moves in stairs shows its other part alone to narrow steps.
+    fn wider_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
+        let g = target.analytic;
+        let Some(reading) = self.read(j, target.noise) else { return false };
+        let rests_on = reading.steps[0].max(reading.steps[1]);
+        let close = |level: &&Level| {
+            level.step > rests_on
+                && !level.unchanged(j)
+                && (g - level.central(j)).abs() < 0.1 * (g - numeric).abs()
+        };
+        let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
+        steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
     }
 
     /// Whether two steps of different size, each by itself, show the same difference from the
@@ -585,7 +615,8 @@ fn conclude(reading: Option<Reading>, target: &Target, last: bool) -> Estimate {
     // A narrower central difference may be clear of the kink that the one-sided ones see.
     let jump = (reading.right.value - reading.left.value).abs();
     let gap = reading.has_gap() && bound > 0.25 * jump;
-    if difference > allowed + bound && !(gap && reading.spans(g)) {
+    // A kink that noise hides may shift the difference by as much as the noise itself.
+    if difference > allowed + bound + reading.rounding && !(gap && reading.spans(g)) {
         estimate.finding = Finding::Wrong { near_kink: gap };
     } else if gap && bound > allowed && reading.spans(g) {
         estimate.numeric = 0.5 * (reading.left.value + reading.right.value);
