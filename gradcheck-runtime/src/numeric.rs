@@ -9,8 +9,10 @@
 //! wider only meets more kinks. Where it does not settle the component, a ladder of steps is
 //! climbed until one of its extrapolated differences does.
 //!
-//! Sources: the noise estimate is More and Wild's table of differences ("Estimating
-//! computational noise", SIAM J. Sci. Comput. 33, 2011); the ladder is Richardson's
+//! Sources: that noise is to be estimated from nearby values, and from a wider spacing where they
+//! do not move, is More and Wild's ("Estimating computational noise", SIAM J. Sci. Comput. 33,
+//! 2011); here it is the scatter around a parabola at irregular points, which a regular grid of
+//! rounded values does not fool as it does a table of differences. The ladder is Richardson's
 //! extrapolation as Ridders uses it ("Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng.
 //! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
 
@@ -380,7 +382,7 @@ impl Kernel {
         let before: Vec<Noise> = targets.iter().map(|target| target.noise).collect();
         let mut targets = targets.to_vec();
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
-            let local = noise_table(line, step, step / 96.0, 7);
+            let local = scatter(line, step, step / 2048.0);
             for (target, local) in targets.iter_mut().zip(&local) {
                 // Relative to the value there: far out it may be another by orders.
                 let ratio = local.map_or(0.0, |local| local.ratio);
@@ -689,54 +691,63 @@ fn one_sided(
     Bounded { value, bound: truncation + rounding }
 }
 
-/// Noise of each output from a table of differences over `points` samples that start at `start`
-/// and are `spacing` apart; `None` where the samples do not move (the spacing is too small to
-/// show anything) or are not finite.
-pub(crate) fn noise_table(
-    line: &mut dyn Line,
-    start: f64,
-    spacing: f64,
-    points: usize,
-) -> Vec<Option<Noise>> {
+/// Noise of each output: the scatter of samples around a parabola through them.
+///
+/// The samples begin at `start` and lie about `spacing` apart, at irregular distances: where noise
+/// is rounding to a grid, regular ones may all meet the grid alike. `None` where the samples
+/// hardly move (the spacing is too small to show anything) or are not finite.
+fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> {
+    const POINTS: usize = 10;
     let outputs = line.outputs();
-    let mut rows = vec![Vec::with_capacity(points); outputs];
-    let mut floors = vec![0.0_f64; outputs];
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-    for k in 0..points {
-        if line.sample(start + k as f64 * spacing, &mut y, &mut floor).is_none() {
+    let mut rows = vec![Vec::with_capacity(POINTS); outputs];
+    let mut floors = vec![0.0_f64; outputs];
+    let mut places = Vec::with_capacity(POINTS);
+    for k in 0..POINTS {
+        let place = 0.5 + k as f64 + random::unit(0x7363_6174, k as u64);
+        if line.sample(start + spacing * place, &mut y, &mut floor).is_none() {
             return vec![None; outputs];
         }
+        places.push(place / POINTS as f64);
         for j in 0..outputs {
             rows[j].push(y[j]);
             floors[j] = floors[j].max(floor[j]);
         }
     }
-    rows.into_iter().zip(floors).map(|(row, floor)| table(row, floor)).collect()
+    rows.into_iter()
+        .zip(floors)
+        .map(|(row, floor)| {
+            let moving = row.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            if 2 * moving < POINTS - 1 {
+                return None;
+            }
+            let rest = residual(&places, row);
+            let level = crate::evidence::norm(rest.iter().copied()) / (POINTS as f64 - 3.0).sqrt();
+            let level = level.max(floor);
+            Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
+        })
+        .collect()
 }
 
-fn table(mut row: Vec<f64>, floor: f64) -> Option<Noise> {
-    let moving = row.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    if 2 * moving < row.len() - 1 {
-        return None;
-    }
-    let mut level = 0.0_f64;
-    // Differences of order k magnify independent noise by the root of the sum of squared
-    // binomials, (2k)! / (k!)^2, and shrink the smooth part: from order four on nothing of it is
-    // left. Of the orders that are left the larger counts, for a short table underestimates.
-    let mut factor = 1.0;
-    for order in 1..=5_usize.min(row.len() - 2) {
-        for i in 0..row.len() - 1 {
-            row[i] = row[i + 1] - row[i];
+/// What is left of `values` after the best parabola in `places` is taken away.
+fn residual(places: &[f64], mut values: Vec<f64>) -> Vec<f64> {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    for degree in 0..3 {
+        let mut column: Vec<f64> = places.iter().map(|t| t.powi(degree)).collect();
+        for earlier in &basis {
+            let share = dot(&column, earlier);
+            column.iter_mut().zip(earlier).for_each(|(c, e)| *c -= share * e);
         }
-        row.pop();
-        factor *= (2.0 * (2.0 * order as f64 - 1.0)) / order as f64;
-        if order >= 4 {
-            let size = crate::evidence::norm(row.iter().copied());
-            level = level.max(size / (row.len() as f64 * factor).sqrt());
-        }
+        let size = dot(&column, &column).sqrt();
+        column.iter_mut().for_each(|c| *c /= size);
+        basis.push(column);
     }
-    let level = level.max(floor);
-    Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
+    for column in &basis {
+        let share = dot(&values, column);
+        values.iter_mut().zip(column).for_each(|(v, c)| *v -= share * c);
+    }
+    values
 }
 
 /// Rounding of an output where a coordinate has moved by all its scale and more. A value that is
@@ -753,71 +764,21 @@ fn reach(line: &mut dyn Line, j: usize) -> f64 {
     level
 }
 
-/// The scatter of each output around a straight line, over samples at irregular distances: where
-/// noise is rounding to a grid, regular ones may meet the grid alike. `None` where the outputs
-/// bend more than they scatter, or are not finite.
-fn scatter(line: &mut dyn Line, spacing: f64) -> Vec<Option<f64>> {
-    const POINTS: usize = 12;
-    let outputs = line.outputs();
-    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-    let mut rows = vec![Vec::with_capacity(POINTS); outputs];
-    let mut steps = Vec::with_capacity(POINTS);
-    for k in 0..POINTS {
-        let t = spacing * (0.7 * k as f64 + random::unit(0x7363_6174, k as u64));
-        if line.sample(t, &mut y, &mut floor).is_none() {
-            return vec![None; outputs];
-        }
-        steps.push(t / spacing);
-        for (row, &y) in rows.iter_mut().zip(&y) {
-            row.push(y);
-        }
-    }
-    let count = POINTS as f64;
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / count;
-    let middle = mean(&steps);
-    let spread: f64 = steps.iter().map(|t| (t - middle).powi(2)).sum();
-    let around = |row: &Vec<f64>| {
-        let level = mean(row);
-        let covariance: f64 = row.iter().zip(&steps).map(|(y, t)| (t - middle) * (y - level)).sum();
-        let slope = covariance / spread;
-        let rest: Vec<f64> =
-            row.iter().zip(&steps).map(|(y, t)| y - level - slope * (t - middle)).collect();
-        let rms = (rest.iter().map(|r| r * r).sum::<f64>() / (count - 2.0)).sqrt();
-        // Curvature leaves residuals that change sign twice; scatter changes it all the time.
-        let changes = rest.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
-        (changes > 3).then_some(rms)
-    };
-    rows.iter().map(around).collect()
-}
-
 /// The forward's noise near the state: the spacing grows until the outputs move.
 pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
     let outputs = line.outputs();
     let mut noise: Vec<Option<Noise>> = vec![None; outputs];
     let mut spacing = 1e-8_f64.max(64.0 * line.roundoff());
-    let mut widened = false;
     while spacing < 0.5 && noise.iter().any(Option::is_none) {
-        let mut found = noise_table(line, spacing, spacing, 8);
-        if widened {
-            // Flat a moment ago: a staircase, whose regular steps may cancel in the differences.
-            let stairs = scatter(line, spacing);
-            for (found, stairs) in found.iter_mut().zip(stairs) {
-                if let (Some(found), Some(stairs)) = (found, stairs)
-                    && stairs > found.level
-                {
-                    *found = Noise { level: stairs, ratio: found.ratio * stairs / found.level };
-                }
-            }
-        }
+        let mut found = scatter(line, 0.0, spacing);
         // More than rounding: noise is on both sides of the state, a kink is on one.
         if found.iter().flatten().any(|noise| noise.ratio > 16.0) {
-            let other = scatter(line, -spacing);
+            let other = scatter(line, 0.0, -spacing);
             for (found, other) in found.iter_mut().zip(other) {
                 if let (Some(found), Some(other)) = (found, other)
-                    && 30.0 * other < found.level
+                    && 30.0 * other.level < found.level
                 {
-                    let floor = found.level / found.ratio;
-                    *found = Noise { level: other.max(floor), ratio: (other / floor).max(1.0) };
+                    *found = other;
                 }
             }
         }
@@ -825,7 +786,6 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
             *known = known.or(found);
         }
         spacing *= 32.0;
-        widened = true;
     }
     // An output that never moves: the rounding of its value.
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
