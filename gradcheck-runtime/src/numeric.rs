@@ -529,7 +529,7 @@ impl Kernel {
                 let vetoed = self.usable().any(|level| {
                     level.step < narrow.step
                         && !level.unchanged(j)
-                        && level.central_noise(j, near) < 0.3 * shown
+                        && level.central_noise(j, near) < shown
                         && (g - level.central(j)).abs() < 0.5 * shown
                 });
                 wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * shown && !vetoed
