@@ -116,7 +116,7 @@ fn classical(network: &mut Network) -> (f64, usize) {
         let mut difference = 0.0;
         for key in keys {
             for i in 0..parameters[&key].len() {
-                let mut side = |h: f64| {
+                let side = |h: f64| {
                     let mut moved = parameters.clone();
                     let entry = moved.get_mut(&key).and_then(|p| p.iter_mut().nth(i));
                     *entry.expect("an entry") += h;

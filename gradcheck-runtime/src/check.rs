@@ -8,6 +8,7 @@ use crate::compare::{self, Planted};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::FlattenMut;
+use crate::panics::caught;
 use crate::persist;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
@@ -168,7 +169,12 @@ fn judge(
         Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
-    StateReport::new(&state, judged, steps)
+    let mut report = StateReport::new(&state, judged, steps);
+    // The user's types may have a `Drop` that panics.
+    if let Err(failure) = caught("dropping the state", || drop(state)) {
+        report.failure.get_or_insert(failure);
+    }
+    report
 }
 
 /// A check under way: everything but the state.

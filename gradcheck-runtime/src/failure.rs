@@ -88,13 +88,6 @@ pub enum Failure {
         /// The value as `f64`, and as tape scalar.
         values: (f64, f64),
     },
-    /// The run took longer than it may.
-    TimedOut {
-        /// Seconds allowed.
-        limit: u64,
-        /// What was being called.
-        during: String,
-    },
 }
 
 impl Failure {
@@ -115,7 +108,6 @@ impl Failure {
             Failure::Diverged { .. } => "the training run diverged",
             Failure::NotDrawn { .. } => "no state could be drawn",
             Failure::DrawsDiffer { .. } => "the draws differ between scalar types",
-            Failure::TimedOut { .. } => "took too long",
         }
     }
 }
@@ -210,9 +202,6 @@ impl fmt::Display for Failure {
                 number(values.1),
                 number(values.0)
             ),
-            Failure::TimedOut { limit, during } => {
-                write!(f, "{during} had not come back after {limit} seconds.")
-            }
         }
     }
 }

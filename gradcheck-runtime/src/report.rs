@@ -211,6 +211,9 @@ impl Report {
     fn summarise(&mut self, evidence: &Evidence, exercised: &[bool]) {
         for (block, &exercised) in evidence.blocks.iter().zip(exercised) {
             let range = block.range.clone();
+            if range.is_empty() {
+                continue;
+            }
             let zero = evidence.analytic[range.clone()].iter().all(|&g| g == 0.0);
             let undecided = evidence.counts(range.clone()).undecided == range.len();
             match self.blocks.iter_mut().find(|b| b.full_name == block.full_name) {
@@ -232,7 +235,10 @@ impl Report {
 
     /// What only all states together show.
     pub(crate) fn conclude(&mut self, checker: &Checker<'_>) {
-        if self.trouble.is_none() && self.kind == Kind::RandomInit && self.states >= 4 {
+        // A few states may all be unlucky for one block, but not for every block.
+        let nothing = self.counts.agreed + self.counts.kinks == 0 && self.planted.0 == 0;
+        let enough = self.states >= 4 || nothing;
+        if self.trouble.is_none() && self.kind == Kind::RandomInit && enough {
             let unexercised: Vec<Unexercised> = self
                 .blocks
                 .iter()
@@ -379,12 +385,15 @@ impl Report {
             } else {
                 format!("{module}::{}", self.test)
             };
-            out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
-            if let Some(name) = self.saved.as_ref().and_then(|path| path.file_name()) {
-                let name = name.to_string_lossy();
-                out.plain(&format!(
-                    "  the case is kept in proptest-regressions/{name}, and tried first"
-                ));
+            let replayed = self.failing_case().is_some_and(|case| case.seed != self.seed);
+            if replayed {
+                // The seed of this run leads elsewhere.
+                out.plain(&format!("  run again: cargo test {test}"));
+            } else {
+                out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
+            }
+            if let Some(path) = &self.saved {
+                out.plain(&format!("  the case is kept, and tried first: {}", path.display()));
             }
         }
     }

@@ -36,7 +36,7 @@ struct Shrinker<'a, 'b> {
 pub(crate) fn shrink(checker: &Checker<'_>, found: &mut Found) {
     let symptom = match (&found.state.failure, most_wrong(found)) {
         // Random numbers and lost states do not fail alike twice.
-        (Some(Failure::NotDeterministic { .. } | Failure::TimedOut { .. }), _) => return,
+        (Some(Failure::NotDeterministic { .. }), _) => return,
         (Some(failure), _) => Symptom::Failed(failure.title()),
         (None, Some(block)) => Symptom::Wrong(block),
         (None, None) => return,

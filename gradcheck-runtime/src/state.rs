@@ -45,6 +45,8 @@ pub(crate) struct State<'p> {
     /// What the outputs are contracted with; empty where they are not.
     weights: Vec<f64>,
     alignment: Alignment,
+    /// Shapes of the gradient's blocks, which are to be the same at every call.
+    gradient_shapes: Vec<Vec<usize>>,
     scales: Vec<f64>,
     scratch: Vec<f64>,
     pub(crate) forwards: usize,
@@ -86,6 +88,7 @@ impl<'p> State<'p> {
             outputs: Tree::default(),
             weights: Vec::new(),
             alignment: Alignment::default(),
+            gradient_shapes: Vec::new(),
             scales: Vec::new(),
             scratch: Vec::new(),
             forwards: 0,
@@ -125,17 +128,25 @@ impl<'p> State<'p> {
         Ok(())
     }
 
-    /// The length on which each coordinate is of order one: its own size, or that of its block
-    /// where it is smaller, or 1 where the whole block is zero.
+    /// The length on which each coordinate is of order one: its own size, or the median of its
+    /// block where it is smaller, or 1 where the whole block is zero.
     fn measure_scales(&mut self) {
         let mut scales = std::mem::take(&mut self.scales);
         scales.clear();
         scales.resize(self.primal.values.len(), 1.0);
         for leaf in &self.primal.leaves {
             let values = &self.primal.values[leaf.range.clone()];
-            let rms = crate::evidence::norm(values.iter().copied()) / (values.len() as f64).sqrt();
+            // The median: one huge entry must not set the step of all others. What is next to
+            // zero has no say, as zeros have none.
+            let mut sizes: Vec<f64> =
+                values.iter().map(|v| v.abs()).filter(|&v| v > 1e-100).collect();
+            let half = sizes.len() / 2;
+            let median = match sizes.is_empty() {
+                true => largest(values),
+                false => *sizes.select_nth_unstable_by(half, f64::total_cmp).1,
+            };
             for (scale, value) in scales[leaf.range.clone()].iter_mut().zip(values) {
-                let own = value.abs().max(rms);
+                let own = value.abs().max(median);
                 *scale = if own > 0.0 && own.is_finite() { own } else { 1.0 };
             }
         }
@@ -204,7 +215,7 @@ impl<'p> State<'p> {
         self.eval(true, "the gradient")?;
         let tree = self.gradient_tree();
         let source = &self.alignment.source;
-        if source.iter().any(|&i| i >= tree.values.len()) || source.len() != self.components() {
+        if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
             return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
         }
         Ok(source.iter().map(|&i| tree.values[i]).collect())
@@ -298,6 +309,7 @@ impl<'p> State<'p> {
             }
         };
         self.alignment = aligned.map_err(Failure::Shape)?;
+        self.gradient_shapes = gradient.leaves.iter().map(|leaf| leaf.shape.clone()).collect();
         if !self.alignment.extra.is_empty() {
             let extra = self.alignment.extra.join(", ");
             self.notes.push(format!("the gradient also holds {extra}, which nothing asks for"));
@@ -592,18 +604,19 @@ impl<'p> State<'p> {
             }
             return true;
         }
-        let (mut sum, mut moved, mut all) = (0.0, 0.0, 0.0);
+        let (mut sum, mut moved, mut all) = (0.0, 0.0_f64, 0.0_f64);
         for ((now, base), weight) in now.iter().zip(&self.base).zip(&self.weights) {
             let change = now - base;
             let rounding = weight * u * now.abs().max(base.abs());
-            all += rounding * rounding;
+            // `hypot`: squares of the largest and smallest numbers are none.
+            all = all.hypot(rounding);
             if change != 0.0 {
                 sum += weight * change;
-                moved += rounding * rounding;
+                moved = moved.hypot(rounding);
             }
         }
         y[0] = sum;
-        floor[0] = if moved > 0.0 { moved } else { all }.sqrt().max(least);
+        floor[0] = if moved > 0.0 { moved } else { all }.max(least);
         true
     }
 
