@@ -313,7 +313,11 @@ pub(crate) fn run(
     }
     report.conclude(&checker);
     if let Some(case) = report.failing_case() {
-        report.saved = persist::save(meta, case);
+        let root = std::path::Path::new(meta.manifest_dir);
+        report.saved = persist::save(meta, case).map(|path| match path.strip_prefix(root) {
+            Ok(relative) => relative.to_owned(),
+            Err(_) => path,
+        });
     }
     report.elapsed = begun.elapsed();
     report
