@@ -233,6 +233,15 @@ impl Checker<'_> {
         draw.described
     }
 
+    /// The default number of states, less where there are very many parameters: four with a
+    /// million.
+    fn affordable(&self, seed: u64, default: u32) -> u32 {
+        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
+        let parameters = drawn.map_or(0, |state| state.primal.values.len());
+        let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
+        default.min(u32::try_from(most).unwrap_or(default).max(4))
+    }
+
     fn steps_of(&self, seed: u64, index: u64) -> usize {
         if self.kind == Kind::RandomInit {
             return 0;
@@ -264,6 +273,8 @@ fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
 /// States that are checked between two looks at the results: the same whatever the number of
 /// threads, so that the report is the same too.
 const CHUNK: usize = 8;
+/// Parameters of all states together beyond which fewer states are checked by default.
+const PARAMETERS_OF_ALL_STATES: usize = 4_000_000;
 /// Below this much work left, threads cost more than they save.
 const WORTH_A_THREAD: Duration = Duration::from_millis(40);
 
@@ -282,12 +293,14 @@ pub(crate) fn run(
         random::hash_text(0, &format!("{name}{}", meta.type_name.unwrap_or("")))
     });
     let default = if kind == Kind::RandomInit { 32 } else { 16 };
-    let cases: u32 = environment("GRADCHECK_CASES").or(settings.cases).unwrap_or(default);
+    let asked = environment("GRADCHECK_CASES").or(settings.cases);
+    let places = meta.places.join(", ");
+    let mut checker = Checker { kind, settings, problem, on_tape, places, cases: 0 };
+    let cases: u32 = asked.unwrap_or_else(|| checker.affordable(seed, default));
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
-    let places = meta.places.join(", ");
-    let checker = Checker { kind, settings, problem, on_tape, places, cases: indices.len() };
+    checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
     let known = persist::load(meta);
     if !known.is_empty() {

@@ -1,4 +1,232 @@
 //! What stands behind a verdict, in two pages.
+//!
+//! - [`when_a_check_fails`]: what each verdict and each diagnosis means, and what to do;
+//! - [`numeric_derivative`]: how the other side of the comparison is had, where that comes from, and
+//!   what it cannot know.
 
-pub mod numeric_derivative {}
-pub mod when_a_check_fails {}
+pub mod when_a_check_fails {
+    //! What each verdict and each diagnosis means, and what to do.
+    //!
+    //! # Read the report from the top
+    //!
+    //! - The **headline** says where: in a random initialisation, or after so many steps of
+    //!   training.
+    //! - The **difference** is `|g - g~| / (|g| + |g~|)` of the analytic gradient g and the
+    //!   numeric one g~, in Euclidean norms, with its classical [grade](crate::Grade): up to 1e-7
+    //!   likely correct, up to 1e-5 look at the components, up to 1e-3 suspicious, above
+    //!   probably a bug. If one wrong component hides behind a large norm, the line says so.
+    //! - The **diagnosis** names the fault where its shape is clear.
+    //! - One row for each **block** (an array, scalar or list of the parameters), and the
+    //!   worst **components** by their path, each with the bound on the error of its difference.
+    //! - The **smallest case**: the draws after shrinking, and how to run it again. The case is
+    //!   also kept in `proptest-regressions` and tried first the next time.
+    //!
+    //! The same report stands in a [`StateReport`](crate::StateReport):
+    //!
+    //! ```
+    //! use gradcheck_runtime::{Settings, check_at};
+    //! use ndarray::{Array1, array};
+    //!
+    //! let mut w = array![0.5, -1.5, 2.0];
+    //! let cost = |w: &Array1<f64>| w.mapv(|w| w.powi(4)).sum();
+    //! let report = check_at(&mut w, &Settings::new(), cost, |w| w.mapv(|w| 2.0 * w.powi(3)));
+    //! assert!(report.is_wrong());
+    //! assert!(report.to_string().contains("scaled by 0.5"), "{report}");
+    //! ```
+    //!
+    //! # The verdict on a component
+    //!
+    //! | verdict | meaning | what to do |
+    //! | --- | --- | --- |
+    //! | agrees | the difference is under the tolerance, and the error bound is small enough to say so | nothing |
+    //! | kink | the one-sided derivatives differ and g lies between them (ReLU at zero, a tie in a max), or g is right all around a point where kinks meet | nothing; if most are kinks, draw other states |
+    //! | undecided | rounding hides the answer: nothing speaks against g, nothing proves it | see [below](#many-components-are-undecided) |
+    //! | wrong | the difference exceeds the tolerance and the bounds together, and a second step of another size shows it too | the gradient or the forward has a fault |
+    //!
+    //! Only *wrong* fails a check. The verdict is [`Verdict`](crate::evidence::Verdict) in a report.
+    //!
+    //! # What the diagnosis means
+    //!
+    //! | words | look for |
+    //! | --- | --- |
+    //! | sign flipped | `y - a` for `a - y`; a minus of an inner derivative; ascent for descent |
+    //! | scaled by K | with a size behind it (`= m`) a mean's `1/m`, missing or done twice; 2 or 0.5 at a square |
+    //! | scaled by K to L | a norm, a weight or a drawn setting that is left out: the factor differs between states |
+    //! | scaled, or a constant offset, for each index of an axis | a factor of that axis, or a mean that is not subtracted |
+    //! | factor of a parameter | a factor of the chain rule missing, or one too many |
+    //! | zero gradient | a field that is never filled in |
+    //! | the forward does not depend on it | another parameter's gradient; a forward that reads a copy |
+    //! | missing, or extra, term proportional to the parameter | an L2 penalty on one side only, or counted twice; of its *sign*, an L1 penalty |
+    //! | constant offset | a term that is added to each component |
+    //! | transposed, reversed, shifted by one, in another order | the index arithmetic; row-major for column-major |
+    //! | A swapped with B, another block's gradient | the order of a returned tuple, or of the fields |
+    //! | one slice for all | a broadcast in place of a sum, or a mean for a sum |
+    //! | zero where the numeric is not, or the reverse | a mask |
+    //! | clipped at K | a gradient clipping left in |
+    //! | errors of the size of single precision | a part that is computed in `f32` |
+    //! | one component of N, some components | an edge of a loop; the region is named if it has one (first slice, diagonal, negative parameters) |
+    //! | wrong only after training | saturated and dead units, or state that an earlier call left behind |
+    //! | wrong only where n >= 2 | one slice in place of a sum over n |
+    //! | no known shape | no guess is made: start from the smallest case and its worst component |
+    //!
+    //! [`diagnose`](crate::diagnose) says when a shape is believed.
+    //!
+    //! # Nothing to compare
+    //!
+    //! These fail before any number is compared; [`Failure`](crate::Failure) lists them.
+    //!
+    //! | headline | what to do |
+    //! | --- | --- |
+    //! | not deterministic | switch dropout off (`keep_prob = 1.0`), or draw the mask and pass it in; fix the seed of a generator; clear what an earlier call left |
+    //! | accumulates | a second call gave the sum of both: clear the gradient first, or say `out(g += x)` |
+    //! | overwritten, not accumulated; accumulated, not overwritten | `out(g += x)` and `out(g = x)` are not the same: correct the one that is wrong |
+    //! | changes its parameters | the forward or the gradient writes to a `wrt` place |
+    //! | wrong shape | the report lists what is missing and what does not fit |
+    //! | not finite | a NaN or an infinity in the forward or the gradient: a fault, or a state outside the domain; draw others |
+    //! | returned an error, panicked | the message is shown |
+    //! | the training run diverged | a lower `learning_rate`, or none: then each step is halved until the forward decreases |
+    //! | nothing to perturb, the forward returns nothing | an empty `wrt` or output; start the sizes at 1 |
+    //! | no state could be drawn | the strategy rejected too much |
+    //! | the draws differ between scalar types | with `exact = F`, a strategy that depends on `F` for more than its type |
+    //!
+    //! # Never exercised
+    //!
+    //! A check that cannot fail fails. Zeros and a flipped sign are planted in each block of the
+    //! numbers at hand; if no random initialisation would have called one of them wrong, the block was
+    //! *never exercised*: the forward does not use it, no drawn state reaches it (a unit that is
+    //! dead everywhere), or rounding hides it. Draw states in which it matters. Where the gradient is
+    //! zero by design, such as for a bias before a normalisation, write `allow_zero(b)`.
+    //!
+    //! # Many components are undecided
+    //!
+    //! The forward loses digits. The usual culprit is the cross-entropy `ln(1 - al)` of a saturated
+    //! sigmoid: near `al = 1` nearly all digits of `1 - al` are gone, and at 1 the value is
+    //! infinite. From the logit z the same value is `max(z, 0) - z y + ln(1 + exp(-|z|))`:
+    //!
+    //! ```
+    //! use gradcheck_runtime::{Settings, check_at};
+    //!
+    //! let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    //! let gradient = |z: &f64| sigmoid(*z); // of a label y = 0
+    //! let lossy = |z: &f64| -(1.0 - sigmoid(*z)).ln();
+    //! let stable = |z: &f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
+    //!
+    //! let mut z = 30.0;
+    //! let report = check_at(&mut z, &Settings::new(), lossy, gradient);
+    //! assert!(!report.is_wrong());
+    //! assert_eq!(report.counts().undecided, 1);
+    //! let report = check_at(&mut z, &Settings::new(), stable, gradient);
+    //! assert_eq!(report.counts().agreed, 1);
+    //! ```
+    //!
+    //! A better form helps training as well. Where the forward cannot be changed, a larger
+    //! `tolerance` settles more, and a forward that is generic over its scalar can be checked with
+    //! `exact = F`.
+    //!
+    //! # Before blaming the check
+    //!
+    //! - Keep a penalty, and every constant factor, on both sides: in the forward and in the gradient.
+    //! - The forward that is checked ought to be the one that is trained, dropout apart.
+    //! - Does the forward round to `f32` inside? [Then set the tolerance](super::numeric_derivative#what-it-cannot-know).
+}
+
+pub mod numeric_derivative {
+    //! How the numeric derivative is had, where that comes from, and what it cannot know.
+    //!
+    //! The classical check takes one central difference, `(f(x + h) - f(x - h)) / 2h` with h = 1e-7,
+    //! and compares with a tolerance. No fixed step is right everywhere: a wide one is off by
+    //! truncation, and meets kinks that are not at x at all; a narrow one drowns in the rounding of the
+    //! forward, above all near a minimum or in saturation. So here a step is chosen for each
+    //! component, only as much work is done as the value at hand asks for, and the error is
+    //! bounded from both sides.
+    //!
+    //! # The first step
+    //!
+    //! The noise of the forward is measured once for a state: the scatter of ten values close by
+    //! around a parabola through them, at irregular points, and wider apart where the values
+    //! do not move. It is never taken to be less than the rounding of the value. The first central
+    //! difference of a component takes the smallest step at which that noise is small beside
+    //! `tolerance * |g|`, and no less than `epsilon` (1e-7, or 1e-3 in `f32`) of the coordinate's
+    //! scale. A narrower one could settle nothing, a wider one only meets more kinks. Differences
+    //! are divided by the step that was really taken after rounding. Where the difference agrees with
+    //! g to the tolerance and its noise is small enough to say so, the component is settled, for two
+    //! forwards; on ordinary states nearly all are.
+    //!
+    //! # The ladder
+    //!
+    //! The others go through a ladder of steps, from 1/32 of the scale down by factors of 16 to about
+    //! 2e-9 of it (in `f32` from 1/4 by factors of 4), the most useful first. Central differences at
+    //! neighbouring steps are extrapolated to fourth and sixth order (Richardson); what extrapolation
+    //! changes bounds the truncation, noise over the step bounds the rounding, and the
+    //! step whose two bounds together are least is believed. If rounding is still the limit, wider
+    //! steps follow. Where the error falls only as h, as it does without a second derivative, this is
+    //! seen from the ratios and the higher orders are not used.
+    //!
+    //! # One side at a time: kinks
+    //!
+    //! Differences to the right and to the left are extrapolated by themselves. If they meet, they
+    //! are a derivative even where a kink on one side spoils the central difference. If they
+    //! stay apart by more than their bounds at every step, the state is on a kink; g is then accepted
+    //! between them, for a derivative does not exist and any of these is a subgradient. Where
+    //! several kinks meet, g need not lie between: state and gradient are then moved a
+    //! little aside (about a thousandth of the scale), and judged there.
+    //!
+    //! # Both sides have a bound
+    //!
+    //! The analytic side rounds too: at the optimum of a least-squares fit a correct gradient is
+    //! nothing but rounding. Before a component is called wrong, the gradient is evaluated at
+    //! parameters a few units of rounding away; its spread, and some units of rounding of its largest
+    //! component and of the output, are its own bound. *Wrong* needs a difference beyond
+    //! tolerance and both bounds, which a second step of another size shows as well, and which the
+    //! noise at the stencil's own width, or a forward that moves in stairs, does not explain.
+    //!
+    //! # Many parameters: directions
+    //!
+    //! Every component costs two forwards or more. Beyond [`Method::AUTO_FORWARDS`] for a test,
+    //! [`Method::Auto`] takes slopes along three random directions through each block, one through all
+    //! of them, and four components of each block by themselves. Entries have a random sign and
+    //! a magnitude from 0.5 to 1.5, for with plain signs two equal errors cancel half the time. The
+    //! first step is the cube root of the unit roundoff, where rounding and truncation balance. A slope
+    //! is held against its error bound, not against the tolerance, beside which one wrong component in
+    //! many thousands would be nothing; where it is off, the components are halved until the wrong
+    //! ones have names. [`Method::Directional`] asks for this, [`Method::Exhaustive`] for every
+    //! component. Jacobians and tangents are always measured in full.
+    //!
+    //! [`Method::Auto`]: crate::Method::Auto
+    //! [`Method::AUTO_FORWARDS`]: crate::Method::AUTO_FORWARDS
+    //! [`Method::Directional`]: crate::Method::Directional
+    //! [`Method::Exhaustive`]: crate::Method::Exhaustive
+    //!
+    //! # Without differences
+    //!
+    //! With `exact = F` the state is drawn a second time from the same seeds with the tape
+    //! scalar [`Var`](crate::var::Var). One forward and one sweep back give every component to
+    //! rounding, with a running error bound, at any state and without a step. Ties in `max`, `abs` and
+    //! comparisons are counted, and a component that disagrees is measured by a difference before it is
+    //! called wrong. A forward that converts a variable out of its scalar, or has another value on the
+    //! tape, is differenced instead, with a note.
+    //!
+    //! # What it cannot know
+    //!
+    //! - A forward that rounds to `f32` inside while parameters and result are `f64` looks
+    //!   like a forward in `f64` with steps in it. Tell the check: `tolerance = 1e-3`.
+    //! - A forward that varies on lengths below 1e-9 of a coordinate's scale: no step is narrow enough.
+    //! - What rounding has erased. The answer is *undecided*, and the remedy another form of
+    //!   the forward, such as the cross-entropy
+    //!   [from its logits](super::when_a_check_fails#many-components-are-undecided) for `ln(1 - al)`.
+    //! - States that were not drawn. A fault that shows only where no draw leads is not found;
+    //!   faults planted in the gradients at hand, and how many were caught, tell what the states can
+    //!   see.
+    //! - A fault below the tolerance: a factor of 1.0000001 passes for 1.
+    //! - A fault on both sides. The forward is taken for the truth.
+    //!
+    //! # Sources
+    //!
+    //! - J. J. Moré and S. M. Wild, "Estimating computational noise", SIAM Journal on Scientific
+    //!   Computing 33 (2011): noise from nearby values, and wider apart where they do not move.
+    //! - C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in
+    //!   Engineering Software 4 (1982): extrapolation down a ladder of steps, stopped where
+    //!   rounding takes over.
+    //! - N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.3, and
+    //!   J. H. Wilkinson: the running error analysis behind the tape's bounds.
+}

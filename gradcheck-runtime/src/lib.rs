@@ -34,8 +34,7 @@
 //!
 //! The function stands as it was, and a build without tests holds nothing of this crate, which
 //! belongs in `[dev-dependencies]`. With `gradcheck-macros` in `[dependencies]` the attribute may
-//! also be written bare, as in the examples below. Depend on proptest only for what this crate
-//! does not re-export as [`proptest`].
+//! also be written bare, as in the examples below.
 //!
 //! # Draws
 //!
@@ -333,12 +332,11 @@
 //!     w.mapv(f64::tanh)
 //! }
 //!
-//! # #[cfg(test)]
 //! fn momentum(rate: f64, keep: f64) -> impl FnMut(&mut Array1<f64>, &Array1<f64>) {
-//!     let mut speed = None;
+//!     let mut speed: Option<Array1<f64>> = None;
 //!     move |w, g| {
-//!         let next = g - &(speed.take().unwrap_or_else(|| 0.0 * g) * -keep);
-//!         *w -= &(&next * rate);
+//!         let next = speed.take().map_or_else(|| g.clone(), |old| keep * old + g);
+//!         w.scaled_add(-rate, &next);
 //!         speed = Some(next);
 //!     }
 //! }
@@ -399,7 +397,7 @@
 //!     shift in normal(()).prop_map(|s| s[()]),
 //!     wrt = (w, shift),
 //!     forward = { let v = &w + shift; v.dot(&v) - v.sum() * v.sum() / v.len() as f64 },
-//!     allow_zero(w, shift), // a variance does not see the shift, nor a single `w`
+//!     allow_zero(shift), // which a variance does not see
 //!     tolerance = 1e-6,
 //!     epsilon = 1e-6,
 //!     cases = 8,
