@@ -134,7 +134,7 @@ pub struct Report {
 }
 
 /// Failing and passing states that are kept for the diagnosis, each, whatever their size.
-const KEPT: usize = 4;
+const KEPT: usize = 1;
 /// Components up to which more states are kept.
 const KEPT_COMPONENTS: usize = 100_000;
 /// Rows of blocks and of components that are printed.
@@ -474,7 +474,7 @@ fn write_numbers(out: &mut Page, evidence: &Evidence, diagnosis: &[String]) {
     }
     if !diagnosis.is_empty() {
         out.blank();
-        out.line(&[(Tone::Good, "  diagnosis")]);
+        out.line(&[(Tone::Good, "  diagnosis, from all failing states")]);
         for line in diagnosis {
             out.plain(&format!("    {line}"));
         }
