@@ -10,6 +10,9 @@
 //! gradcheck-runtime = "0.1"
 //! ```
 //!
+//! The first page of `gradcheck-runtime` has an example of every form and option, and its
+//! module `guide` says what to do when a check fails. [`macro@gradcheck`] lists the arguments.
+//!
 //! Everything generated is `#[cfg(test)]`. The runtime turns on the feature `expand`; without
 //! it this crate has no dependencies, and hands every item back as it came.
 use proc_macro::TokenStream;

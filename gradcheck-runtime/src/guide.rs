@@ -43,7 +43,7 @@ pub mod when_a_check_fails {
     //! | undecided | rounding hides the answer: nothing speaks against g, nothing proves it | see [below](#many-components-are-undecided) |
     //! | wrong | the difference exceeds the tolerance and the bounds together, and a second step of another size shows it too | the gradient or the forward has a fault |
     //!
-    //! Only *wrong* fails a check. The verdict is [`Verdict`](crate::evidence::Verdict) in a report.
+    //! Of these only *wrong* fails a check. The verdict is [`Verdict`](crate::evidence::Verdict) in a report.
     //!
     //! # What the diagnosis means
     //!
@@ -147,7 +147,8 @@ pub mod numeric_derivative {
     //! do not move. It is never taken to be less than the rounding of the value. The first central
     //! difference of a component takes the smallest step at which that noise is small beside
     //! `tolerance * |g|`, and no less than `epsilon` (1e-7, or 1e-3 in `f32`) of the coordinate's
-    //! scale. A narrower one could settle nothing, a wider one only meets more kinks. Differences
+    //! scale: its own size, the median size of its block where that is larger, or 1 where the
+    //! whole block is zero. A narrower one could settle nothing, a wider one only meets more kinks. Differences
     //! are divided by the step that was really taken after rounding. Where the difference agrees with
     //! g to the tolerance and its noise is small enough to say so, the component is settled, for two
     //! forwards; on ordinary states nearly all are.
@@ -167,7 +168,7 @@ pub mod numeric_derivative {
     //! Differences to the right and to the left are extrapolated by themselves. If they meet, they
     //! are a derivative even where a kink on one side spoils the central difference. If they
     //! stay apart by more than their bounds at every step, the state is on a kink; g is then accepted
-    //! between them, for a derivative does not exist and any of these is a subgradient. Where
+    //! between them, for a derivative does not exist there. Where
     //! several kinks meet, g need not lie between: state and gradient are then moved a
     //! little aside (about a thousandth of the scale), and judged there.
     //!
@@ -208,9 +209,24 @@ pub mod numeric_derivative {
     //!
     //! # What it cannot know
     //!
-    //! - A forward that rounds to `f32` inside while parameters and result are `f64` looks
-    //!   like a forward in `f64` with steps in it. Tell the check: `tolerance = 1e-3`.
-    //! - A forward that varies on lengths below 1e-9 of a coordinate's scale: no step is narrow enough.
+    //! - That a forward rounds to `f32` inside, while parameters and result are `f64`. It looks
+    //!   like a forward in `f64` that moves in stairs: with the default tolerance a correct
+    //!   gradient is mostly undecided, and now and then called wrong, for the slope of the stairs
+    //!   really is another. Say so, with `tolerance = 1e-3`.
+    //!
+    //!   ```
+    //!   use gradcheck_runtime::{Settings, check_at};
+    //!
+    //!   let forward = |x: &f64| f64::from((*x as f32).sin());
+    //!   let report = check_at(&mut 0.7, &Settings::new(), forward, |x| x.cos());
+    //!   assert_eq!(report.counts().undecided, 1);
+    //!   let settings = Settings::new().tolerance(1e-3);
+    //!   let report = check_at(&mut 0.7, &settings, forward, |x| x.cos());
+    //!   assert_eq!(report.counts().agreed, 1);
+    //!   ```
+    //!
+    //! - A forward that varies on lengths below 1e-9 of a coordinate's scale: no step of the ladder
+    //!   is narrow enough, and a correct gradient may be called wrong there.
     //! - What rounding has erased. The answer is *undecided*, and the remedy another form of
     //!   the forward, such as the cross-entropy
     //!   [from its logits](super::when_a_check_fails#many-components-are-undecided) for `ln(1 - al)`.
