@@ -388,9 +388,10 @@ impl Report {
             let replayed = self.failing_case().is_some_and(|case| case.seed != self.seed);
             if replayed {
                 // The seed of this run leads elsewhere.
-                out.plain(&format!("  run again: cargo test {test}"));
+                out.whole(&format!("  run again: cargo test {test}"));
             } else {
-                out.plain(&format!("  run again: GRADCHECK_SEED={} cargo test {test}", self.seed));
+                let seed = self.seed;
+                out.whole(&format!("  run again: GRADCHECK_SEED={seed} cargo test {test}"));
             }
             if let Some(path) = &self.saved {
                 out.plain(&format!("  the case is kept, and tried first: {}", path.display()));
@@ -647,6 +648,12 @@ impl Page {
             self.text.push_str(word);
             column += word.chars().count();
         }
+        self.text.push('\n');
+    }
+
+    /// A line that is copied as it stands, however long.
+    fn whole(&mut self, text: &str) {
+        self.text.push_str(text);
         self.text.push('\n');
     }
 

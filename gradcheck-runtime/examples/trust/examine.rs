@@ -347,9 +347,13 @@ mod tests {
     }
 
     /// A small run of everything. Outside the two functions that round inside nobody is accused,
-    /// in any class; what is visible is caught, but for a share that is stated for each kind of
-    /// state. What is missed is near the limit of what differences show, or in `exp(50 x)`,
-    /// whose bound is wider than the oracle's floor.
+    /// in any class. At least 99 % of all visible faults are caught, and a share that is stated
+    /// for each kind of state. Much of what is missed is a few floors high, where the bound of
+    /// the check is wider than the oracle's floor. Not all of it: the oracle knows how far away a
+    /// kink is, and how steep the function, where the check has to allow for both. Errors of
+    /// 1e-6 to 1e-4 in one state of the leaky network near a kink, and in a converged
+    /// `rosenbrock` or `exp(50 x)`, stay undecided far above the floor; a gradient sent to every
+    /// tie of a max pool is taken for a kink.
     #[test]
     fn correct_gradients_pass_and_faults_are_caught() {
         let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
@@ -388,8 +392,8 @@ mod tests {
         let promises = [
             ("ordinary", 0.0, 0.002),
             ("other", 0.0, 0.01),
-            ("large constant", 0.0, 0.05),
-            ("rounded inside", 0.02, 0.1),
+            ("large constant", 0.0, 0.03),
+            ("rounded inside", 0.02, 0.08),
         ];
         for (kind, accused, missed) in promises {
             let tally = &tallies[kind];
@@ -410,10 +414,10 @@ mod tests {
             );
             assert!(share(all.2, all.3) <= missed, "{kind}: {all:?}\n{}", tally.missed.join("\n"));
         }
-        let ours = tallies.iter().filter(|(kind, _)| **kind != "rounded inside");
-        let (missed, visible) =
-            ours.fold((0, 0), |(m, v), (_, t)| (m + t.missed.len(), v + t.visible));
-        println!("{missed} of {visible} missed by ordinary functions");
+        let (missed, visible) = tallies
+            .values()
+            .fold((0, 0), |(m, v), tally| (m + tally.missed.len(), v + tally.visible));
+        println!("{missed} of {visible} missed in all");
         assert!(missed * 100 <= visible, "{missed} of {visible} missed");
     }
 }
