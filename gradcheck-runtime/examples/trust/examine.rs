@@ -2,7 +2,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradcheck_runtime::evidence::{Verdict, relative_difference};
+use gradcheck_runtime::evidence::{Evidence, Verdict, relative_difference};
 use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Settings, StateReport, check_at};
 
@@ -77,6 +77,8 @@ pub(crate) struct Planted {
     pub(crate) margin: f64,
     /// Of a miss: what the component that shows it best looks like to both sides.
     pub(crate) miss: String,
+    /// Of a caught fault of a known shape: what a diagnosis is made from.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// What came of a plan.
@@ -243,6 +245,8 @@ fn examine<F: Real + Scalar + Flatten>(
             },
             classical: relative_difference(&here, &classical) > limit,
             caught,
+            evidence: (caught && report.failure.is_none() && fault.known().is_some())
+                .then(|| report.evidence.clone()),
         });
     }
     results.lock().expect("no panic elsewhere").planted.extend(planted);

@@ -22,6 +22,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use gradcheck_runtime::diagnose::{Place, diagnose};
+use gradcheck_runtime::evidence::Evidence;
+
 use examine::{Job, Plan, Planted, Results, Seen};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
@@ -176,6 +179,70 @@ fn fault_table(results: &Results) -> (usize, usize) {
     (visible, caught)
 }
 
+/// The kinds that a diagnosis may rightly name for a shape, by their labels.
+fn right_kinds(known: Known) -> &'static [&'static str] {
+    match known {
+        Known::TimesBatch | Known::OverBatch | Known::Scaled => &["scaled", "some components"],
+        Known::Sign => &["sign flipped", "some components"],
+        Known::Zero => &["zero gradient", "some components", "zero on a subset"],
+        Known::Transposed => &["transposed"],
+        Known::Swapped => &["swapped", "another block's gradient"],
+        Known::Shifted => &["shifted by one"],
+        Known::Proportional => &["term proportional to the parameter"],
+        Known::OneComponent | Known::FewComponents => &["some components"],
+        Known::FirstSlice | Known::LastSlice => &["one slice for all", "another block's gradient"],
+        Known::Constant => &["constant offset"],
+        // Failures of their own kind, or named by the states and not by the numbers.
+        Known::NotFinite | Known::OnlyThere => &[],
+    }
+}
+
+/// What the first words of a diagnosis are, from the states of one function and class together.
+fn diagnosis_table(results: &Results) {
+    let faults: Vec<Fault> = Fault::all().collect();
+    let mut groups: BTreeMap<(usize, Class, usize), Vec<&Evidence>> = BTreeMap::new();
+    for planted in &results.planted {
+        if let Some(evidence) = &planted.evidence {
+            let key = (planted.job.subject, planted.job.class, planted.fault);
+            groups.entry(key).or_default().push(evidence);
+        }
+    }
+    let mut tally: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for ((_, _, fault), evidence) in groups {
+        let Some(known) = faults[fault].known() else { continue };
+        let right = right_kinds(known);
+        if right.is_empty() {
+            continue;
+        }
+        let diagnosis = diagnose(&evidence);
+        let first = diagnosis.findings.first();
+        let label = first.map_or("no known shape", |f| f.kind.label());
+        // Named components are what there is to say of a few, whatever is said of them.
+        let few = matches!(known, Known::OneComponent | Known::FewComponents);
+        let named = first.is_some_and(|f| matches!(f.place, Place::Components { .. }));
+        let place = match label {
+            label if right.contains(&label) || (few && named) => 0,
+            "no known shape" | "some components" => 1,
+            _ => 2,
+        };
+        tally.entry(known.name()).or_default()[place] += 1;
+    }
+    println!("\n{:<22}{:>8}{:>9}{:>10}", "diagnosis", "right", "silent", "another");
+    let mut all = [0; 3];
+    for (name, counts) in &tally {
+        println!("  {name:<20}{:>8}{:>9}{:>10}", counts[0], counts[1], counts[2]);
+        all.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+    }
+    let share = |n: usize| 100.0 * n as f64 / all.iter().sum::<usize>().max(1) as f64;
+    println!(
+        "  {:<20}{:>7.1}%{:>8.1}%{:>9.1}%",
+        "of all",
+        share(all[0]),
+        share(all[1]),
+        share(all[2])
+    );
+}
+
 fn address(job: Job, plan: &Plan) -> String {
     format!(
         "--subject \"{}\" --class \"{}\" --seed {} --state {}",
@@ -235,6 +302,7 @@ fn main() -> ExitCode {
     let results = examine::run(&plan);
     correct_table(&results, full);
     let (visible, caught) = fault_table(&results);
+    diagnosis_table(&results);
     complaints(&results, &plan);
     println!("\n{:.0} s", start.elapsed().as_secs_f64());
     let accused = results.seen.iter().filter(|s| s.accused.is_some()).count();
