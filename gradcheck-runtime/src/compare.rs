@@ -14,6 +14,32 @@ const CONFIRMED: usize = 24;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 
+impl Bench {
+    /// One component of a gradient, measured by itself.
+    fn component(
+        &mut self,
+        state: &mut State<'_>,
+        i: usize,
+        analytic: f64,
+        tolerance: f64,
+    ) -> Estimate {
+        let target = Target { analytic, tolerance, noise: self.noise[0] };
+        let mut estimates = Vec::new();
+        let epsilon = self.epsilon;
+        self.kernel.differentiate(&mut state.coordinate(i), epsilon, &[target], &mut estimates);
+        estimates[0]
+    }
+}
+
+/// The tolerance of each component's block, for each component.
+fn tolerances(evidence: &Evidence) -> Vec<f64> {
+    let mut tolerances = vec![0.0; evidence.analytic.len()];
+    for (block, own) in evidence.blocks.iter().zip(&evidence.tolerance) {
+        tolerances[block.range.clone()].fill(*own);
+    }
+    tolerances
+}
+
 /// Judges a state by the method that the settings ask for.
 ///
 /// # Errors
@@ -95,7 +121,6 @@ fn along_tangent(
             analytic: evidence.analytic[j],
             tolerance: bench.tolerance[j],
             noise,
-            reference: None,
         })
         .collect();
     let mut estimates = Vec::new();
@@ -124,7 +149,6 @@ fn exhaustive_over(
                 analytic: evidence.analytic[component],
                 tolerance: bench.tolerance[component],
                 noise,
-                reference: None,
             });
         }
         bench.kernel.brief(suspects.len() >= CONFIRMED);
@@ -170,10 +194,7 @@ fn bench(state: &mut State<'_>, settings: &Settings, evidence: &Evidence) -> Ben
     };
     let noise = numeric::estimate_noise(&mut state.along(&direction));
     let roundoff = state.primal.roundoff().max(state.output_roundoff());
-    let mut tolerance = vec![0.0; evidence.analytic.len()];
-    for (block, own) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        tolerance[block.range.clone()].fill(*own);
-    }
+    let tolerance = tolerances(evidence);
     Bench { noise, epsilon: settings.epsilon_at(roundoff), tolerance, kernel: Kernel::default() }
 }
 
@@ -234,21 +255,7 @@ fn acquit(
     for trial in 0..2 {
         let Ok((home, gradient)) = state.move_aside(trial) else { continue };
         for (k, &i) in aside.iter().enumerate().take(ASIDE) {
-            let target = Target {
-                analytic: gradient[i],
-                tolerance: bench.tolerance[i],
-                noise: bench.noise[0],
-                reference: None,
-            };
-            let mut estimates = Vec::new();
-            let epsilon = bench.epsilon;
-            bench.kernel.differentiate(
-                &mut state.coordinate(i),
-                epsilon,
-                &[target],
-                &mut estimates,
-            );
-            match estimates[0].finding {
+            match bench.component(state, i, gradient[i], bench.tolerance[i]).finding {
                 Finding::Wrong { .. } => wrong_aside[k] = true,
                 Finding::Agrees => right_aside[k] = true,
                 Finding::Kink | Finding::Undecided => {}

@@ -50,24 +50,18 @@ pub(crate) struct Target {
     pub(crate) analytic: f64,
     pub(crate) tolerance: f64,
     pub(crate) noise: Noise,
-    /// What the tolerance is relative to, where it is not the two values themselves: the size
-    /// that a slope along a random direction has.
-    pub(crate) reference: Option<f64>,
 }
 
 impl Target {
-    /// The difference that passes without a look at the bounds. None does along a random
-    /// direction: there one wrong component of many is small beside the slope.
+    /// The difference that the tolerance allows.
     fn allowed(&self, numeric: f64) -> f64 {
-        match self.reference {
-            Some(_) => 0.0,
-            None => self.tolerance * (self.analytic.abs() + numeric.abs()),
-        }
+        self.tolerance * (self.analytic.abs() + numeric.abs())
     }
 
-    /// The largest bound with which a value can be said to agree.
-    fn precision(&self, numeric: f64) -> f64 {
-        self.tolerance * self.reference.unwrap_or(self.analytic.abs() + numeric.abs())
+    /// A difference under the tolerance, with a bound small enough to say so.
+    fn agrees(&self, numeric: f64, bound: f64) -> bool {
+        let allowed = self.allowed(numeric);
+        (self.analytic - numeric).abs() <= allowed && bound * (LIKELY / CERTAIN) <= allowed
     }
 }
 
@@ -548,12 +542,6 @@ fn first_step(line: &dyn Line, epsilon: f64, targets: &[Target]) -> f64 {
         return wide;
     };
     let level = targets.iter().map(|t| t.noise.level).fold(0.0, f64::max);
-    if let Some(reference) = most.reference {
-        // Where rounding and truncation of a central difference balance, u^(1/3).
-        let balance = scale * line.roundoff().cbrt();
-        let needed = CERTAIN * level / (most.tolerance * reference);
-        return if needed.is_nan() { wide } else { needed.max(balance).min(wide) };
-    }
     let needed = 4.0 * LIKELY * level / (2.0 * most.tolerance * most.analytic.abs());
     let least = 64.0 * line.roundoff() * line.magnitude();
     // NaN (0 / 0) means that nothing is known to be needed: a wide step.
@@ -581,16 +569,9 @@ fn settle(level: &Level, j: usize, target: &Target) -> Estimate {
     }
     let numeric = level.central(j);
     let bound = level.central_noise(j, target.noise);
-    let difference = (target.analytic - numeric).abs();
     let flat = target.analytic == 0.0 && level.unchanged(j);
-    let agrees = match target.reference {
-        Some(_) => difference <= bound && bound <= target.precision(numeric),
-        None => {
-            difference <= target.allowed(numeric)
-                && bound * (LIKELY / CERTAIN) <= target.precision(numeric)
-        }
-    };
-    let finding = if flat || agrees { Finding::Agrees } else { Finding::Undecided };
+    let agrees = flat || target.agrees(numeric, bound);
+    let finding = if agrees { Finding::Agrees } else { Finding::Undecided };
     Estimate { numeric, bound, finding }
 }
 
@@ -603,11 +584,7 @@ fn conclude(reading: Option<Reading>, target: &Target, last: bool) -> Estimate {
     let Bounded { value: numeric, bound } = reading.central;
     let allowed = target.allowed(numeric);
     let difference = (g - numeric).abs();
-    let close = match target.reference {
-        Some(_) => difference <= bound && bound <= target.precision(numeric),
-        None => difference <= allowed && bound * (LIKELY / CERTAIN) <= target.precision(numeric),
-    };
-    if close {
+    if target.agrees(numeric, bound) {
         return Estimate { numeric, bound, finding: Finding::Agrees };
     }
     let mut estimate = Estimate { numeric, bound, finding: Finding::Undecided };

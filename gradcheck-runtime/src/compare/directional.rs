@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
 use crate::evidence::{Evidence, Slope, Verdict, norm};
 use crate::failure::Failure;
-use crate::numeric::{Estimate, Finding, Line, Noise, Target};
+use crate::numeric::{Estimate, Finding, Line, Noise};
 use crate::random;
 use crate::settings::Settings;
 use crate::state::State;
@@ -165,7 +165,7 @@ impl Search {
             reference,
             verdict,
         };
-        // From the step where rounding and truncation balance down, twice by a quarter: a
+        // From the step where rounding and truncation balance down, by a quarter at a time: a
         // direction through thousands of parameters meets kinks everywhere, and only narrow
         // steps are clear of them.
         let mut step = state.primal.roundoff().cbrt();
@@ -361,23 +361,11 @@ impl Search {
     /// Measures one component by itself; true if it is wrong.
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
         let before = state.forwards;
-        let target = Target {
-            analytic: evidence.analytic[i],
-            tolerance: self.bench.tolerance[i],
-            noise: self.bench.noise[0],
-            reference: None,
-        };
-        let mut estimates = Vec::new();
-        let epsilon = self.bench.epsilon;
-        self.bench.kernel.differentiate(
-            &mut state.coordinate(i),
-            epsilon,
-            &[target],
-            &mut estimates,
-        );
-        record(evidence, i, &estimates[0], &mut self.suspects);
+        let tolerance = self.bench.tolerance[i];
+        let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
+        record(evidence, i, &estimate, &mut self.suspects);
         self.spent += state.forwards - before;
-        matches!(estimates[0].finding, Finding::Wrong { .. })
+        matches!(estimate.finding, Finding::Wrong { .. })
     }
 
     /// A block that is wrong as a whole: every component, or a sample of a large one.

@@ -5,13 +5,15 @@
 //! variables. One forward and one sweep give every component to rounding, each with a running
 //! error bound. What the tape cannot see (a branch that ties, a derivative that a conversion
 //! dropped, a fixed point that was its own start) is looked at again with differences.
-use super::{ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, unjudged};
+use super::{
+    ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, tolerances, unjudged,
+};
 use crate::case::Draw;
 use crate::evidence::{Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::Scalar as _;
 use crate::layout::{SetAll, Tree};
-use crate::numeric::{Finding, Target};
+use crate::numeric::Finding;
 use crate::panics::caught;
 use crate::probe::Probe;
 use crate::problem::Problem;
@@ -43,10 +45,7 @@ pub(crate) fn judge(
     let mut evidence = unjudged(state, settings, analytic, steps);
     evidence.numeric = exact.derivative;
     evidence.bound = exact.bound;
-    let mut tolerance = vec![0.0; evidence.analytic.len()];
-    for (block, own) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        tolerance[block.range.clone()].fill(*own);
-    }
+    let tolerance = tolerances(&evidence);
     let mut open = Vec::new();
     for (i, &tolerance) in tolerance.iter().enumerate() {
         let (g, d, bound) = (evidence.analytic[i], evidence.numeric[i], evidence.bound[i]);
@@ -95,16 +94,8 @@ fn look_again(
             continue;
         }
         let bench = bench.get_or_insert_with(|| super::bench(state, settings, evidence));
-        let target = Target {
-            analytic: g,
-            tolerance: tolerance[i].max(settings.tolerance_at(f64::ROUNDOFF).max(2e-7)),
-            noise: bench.noise[0],
-            reference: None,
-        };
-        let mut estimates = Vec::new();
-        let epsilon = bench.epsilon;
-        bench.kernel.differentiate(&mut state.coordinate(i), epsilon, &[target], &mut estimates);
-        let difference = estimates[0];
+        let resolved = tolerance[i].max(settings.tolerance_at(f64::ROUNDOFF).max(2e-7));
+        let difference = bench.component(state, i, g, resolved);
         let tape_holds = evidence.bound[i].is_finite()
             && (d - difference.numeric).abs()
                 <= difference.bound + 1e-6 * (d.abs() + difference.numeric.abs());

@@ -39,7 +39,7 @@ fn judge(f: impl Fn(f64) -> f64, at: f64, analytic: f64) -> (Finding, usize) {
     let mut line = Synthetic { f, at, calls: 0 };
     let noise = estimate_noise(&mut line)[0];
     line.calls = 0;
-    let target = Target { analytic, tolerance: TOLERANCE, noise, reference: None };
+    let target = Target { analytic, tolerance: TOLERANCE, noise };
     let mut estimates = Vec::new();
     Kernel::default().differentiate(&mut line, 1e-7, &[target], &mut estimates);
     (estimates[0].finding, line.calls)
