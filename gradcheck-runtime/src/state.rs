@@ -485,14 +485,29 @@ impl<'p> State<'p> {
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
     /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
     /// the largest component, and of the outputs over the parameter's scale: rounding of what
-    /// the user's function computed on the way.
+    /// the user's function computed on the way. A forward that rounds to `inner` inside has the
+    /// slope of its rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
         asked: impl Iterator<Item = usize>,
+        inner: f64,
+        around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        let mut bound =
+            vec![16.0 * roundoff * largest(analytic).max(largest(around)); analytic.len()];
+        if inner > roundoff && self.form == Form::Gradient {
+            // Rounding inside is as large as what the parameters do to the outputs, whichever of
+            // them does most.
+            let weighed = |values: &[f64]| {
+                values.iter().zip(&self.scales).map(|(g, s)| (g * s).abs()).fold(0.0, f64::max)
+            };
+            let most = weighed(analytic).max(weighed(around));
+            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
+                *bound = bound.max(32.0 * inner * most / scale);
+            }
+        }
         if self.form == Form::Gradient {
             let outputs = self.output_size();
             for (bound, scale) in bound.iter_mut().zip(&self.scales) {
@@ -505,7 +520,7 @@ impl<'p> State<'p> {
         }
         let mut still = vec![false; analytic.len()];
         asked.for_each(|i| still[i] = true);
-        for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
+        for (round, reach) in [256.0, 1e4, 1e6].into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
@@ -540,6 +555,28 @@ impl<'p> State<'p> {
             }
         }
         bound
+    }
+
+    /// How large each component of the gradient is where every parameter has moved by half its
+    /// scale, to one side and the other: the smaller of the two. Zero where there is none.
+    pub(crate) fn around(&mut self) -> Vec<f64> {
+        let mut sizes: Option<Vec<f64>> = None;
+        for side in [0.5, -0.5] {
+            let direction = self.random_direction(0x6172_6f75);
+            let moved: Vec<f64> = (self.primal.values.iter().zip(direction))
+                .map(|(value, step)| value + side * step)
+                .collect();
+            let there = self.store(&moved).and_then(|()| self.gradient(0.0));
+            let there = self.revive().and(there).unwrap_or_default();
+            let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
+            sizes = Some(match sizes {
+                None => there.collect(),
+                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| a.min(b)).collect(),
+            });
+        }
+        let mut sizes = sizes.unwrap_or_default();
+        sizes.resize(self.alignment.source.len(), 0.0);
+        sizes
     }
 
     /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
@@ -639,6 +676,14 @@ impl<'p> State<'p> {
         let seed = random::hash(self.case.own_seed(), tag);
         let signs = (0..self.scales.len()).map(|i| random::signed_magnitude(seed, i as u64));
         signs.zip(&self.scales).map(|(r, s)| r * s).collect()
+    }
+
+    /// The line on which the forward's noise is measured: the tangent, or all parameters at once.
+    pub(crate) fn noise_direction(&self) -> Vec<f64> {
+        match self.form {
+            Form::Tangent => self.tangent(),
+            Form::Gradient | Form::Jacobian => self.random_direction(0x6e6f_6973),
+        }
     }
 
     /// The tangent that the user's function was given.
