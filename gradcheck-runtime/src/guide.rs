@@ -50,6 +50,7 @@ pub mod when_a_check_fails {
     //! | words | look for |
     //! | --- | --- |
     //! | sign flipped | `y - a` for `a - y`; a minus of an inner derivative; ascent for descent |
+    //! | conjugated | another [convention](crate::Convention) than the check's, or a `conj` missing |
     //! | scaled by K | with a size behind it (`= m`) a mean's `1/m`, missing or done twice; 2 or 0.5 at a square |
     //! | scaled by K to L | a norm, a weight or a drawn setting that is left out: the factor differs between states |
     //! | scaled, or a constant offset, for each index of an axis | a factor of that axis, or a mean that is not subtracted |
