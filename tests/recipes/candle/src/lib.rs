@@ -25,7 +25,10 @@ impl CustomOp1 for Swish {
         let Some((start, end)) = layout.contiguous_offsets() else { bail!("not contiguous") };
         let CpuStorage::F64(values) = storage else { bail!("not of f64") };
         let swish = |x: &f64| x / (1.0 + (-self.beta * x).exp());
-        Ok((CpuStorage::F64(values[start..end].iter().map(swish).collect()), layout.shape().clone()))
+        Ok((
+            CpuStorage::F64(values[start..end].iter().map(swish).collect()),
+            layout.shape().clone(),
+        ))
     }
 
     #[cfg_attr(test, gradcheck_runtime::gradcheck(

@@ -21,7 +21,12 @@ impl Filter {
 
     /// After the range and bearing of a landmark were measured. The covariance stays as it is
     /// where that of the measurement has no inverse.
-    pub fn update(&mut self, landmark: &Point2<f64>, measured: &Vector2<f64>, noise: &Matrix2<f64>) {
+    pub fn update(
+        &mut self,
+        landmark: &Point2<f64>,
+        measured: &Vector2<f64>,
+        noise: &Matrix2<f64>,
+    ) {
         let h = measurement_jacobian(&self.pose, landmark);
         let innovation = h * self.covariance * h.transpose() + noise;
         let Some(inverse) = innovation.try_inverse() else { return };
