@@ -102,7 +102,10 @@ fn set_part<T: Element>(element: &mut T, part: usize, value: f64) {
 
 /// Appends all parts of the elements.
 fn append<'a, T: Element>(elements: impl Iterator<Item = &'a T>, out: &mut Vec<f64>) {
-    out.reserve(elements.size_hint().0 * T::PARTS);
+    if T::PARTS == 1 {
+        // What most forwards wait for: no check for room at each number.
+        return out.extend(elements.map(|element| get_part(element, 0)));
+    }
     for element in elements {
         for part in 0..T::PARTS {
             out.push(get_part(element, part));
@@ -112,6 +115,9 @@ fn append<'a, T: Element>(elements: impl Iterator<Item = &'a T>, out: &mut Vec<f
 
 /// Stores `values`, as many as the elements have parts.
 fn store<'a, T: Element>(elements: impl Iterator<Item = &'a mut T>, values: &[f64]) {
+    if T::PARTS == 1 {
+        return elements.zip(values).for_each(|(element, &value)| set_part(element, 0, value));
+    }
     for (element, values) in elements.zip(values.chunks(T::PARTS)) {
         for (part, &value) in values.iter().enumerate() {
             set_part(element, part, value);

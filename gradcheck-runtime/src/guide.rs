@@ -126,6 +126,9 @@ pub mod when_a_check_fails {
     //!
     //! # Before blaming the check
     //!
+    //! - Is a complex gradient wrong in every imaginary part, or by a factor of 2 throughout? Say which
+    //!   [convention](crate::Convention) it follows.
+    //! - Is a complex Jacobian that of a holomorphic function? Others have none; take a `cotangent`.
     //! - Keep a penalty, and every constant factor, on both sides: in the forward and in the gradient.
     //! - The forward that is checked ought to be the one that is trained, dropout apart.
     //! - Does the forward round to `f32` inside? [Then set the tolerance](super::numeric_derivative#what-it-cannot-know).
