@@ -93,10 +93,41 @@ pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
         });
         text.replace_range(start..start + end, "");
     }
+    while let Some(plain) = without_storage(&text) {
+        text = plain;
+    }
     if text.chars().count() > limit {
         text = text.chars().take(limit).collect::<String>() + " ..";
     }
     text
+}
+
+/// The text with its first `VecStorage`, nalgebra's dynamic one, column by column in memory, as the
+/// numbers of a vector or the rows of a matrix.
+fn without_storage(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("VecStorage { data: [")?;
+    let (data, rest) = rest.split_once("], nrows: ")?;
+    let (rows, rest) = rest.split_once(", ncols: ")?;
+    let (columns, after) = rest.split_once(" }")?;
+    // Complex numbers have commas of their own, within braces.
+    let mut depth = 0;
+    let numbers: Vec<&str> = data
+        .split(|c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+        .collect();
+    let extent = |extent: &str| extent.strip_prefix("Dyn(")?.strip_suffix(')')?.parse().ok();
+    let plain = match (extent(rows), extent(columns)) {
+        (Some(rows), Some(columns)) if numbers.len() == rows * columns => {
+            let row = |i: usize| numbers[i..].iter().step_by(rows).copied().collect::<Vec<_>>();
+            let rows = (0..rows).map(|i| format!("[{}]", row(i).join(", ")));
+            rows.collect::<Vec<_>>().join(", ")
+        }
+        _ => numbers.join(", "),
+    };
+    Some(format!("{before}[{plain}]{after}"))
 }
 
 /// The sizes that a dimension may take.
@@ -213,5 +244,36 @@ impl Draw {
     /// A value of a range, of the range's own item type.
     pub fn draw_range<T: Debug, R: RangeOf<T>>(&mut self, name: &str, range: R) -> T {
         self.draw(name, range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of a value that prints so.
+    fn of(printed: &str) -> String {
+        struct Printed<'a>(&'a str);
+        impl Debug for Printed<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        shown(&Printed(printed), 200)
+    }
+
+    #[test]
+    fn memory_is_shown_by_rows() {
+        let matrix =
+            "VecStorage { data: [1.0, 4.0, 2.0, 5.0, 3.0, 6.0], nrows: Dyn(2), ncols: Dyn(3) }";
+        let rows = "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]";
+        assert_eq!(of(matrix), rows);
+        assert_eq!(of(&format!("({matrix}, {matrix})")), format!("({rows}, {rows})"));
+        let complex = "VecStorage { data: [Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }], nrows: Dyn(2), ncols: Const }";
+        assert_eq!(of(complex), "[Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }]");
+        // What is cut short, or is something else of that name, stays as it is.
+        for other in ["VecStorage { data: [1.0, 2.0", "VecStorage { data: [1.0], nrows: 1 }"] {
+            assert_eq!(of(other), other);
+        }
     }
 }

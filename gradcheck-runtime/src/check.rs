@@ -150,7 +150,7 @@ where
 {
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
-    match State::draw(session, &case) {
+    match State::draw(session, &case, settings.complex) {
         Ok(state) => judge(state, settings, "the parameters", 0, 1, None),
         Err(failure) => StateReport::undrawn(failure),
     }
@@ -193,7 +193,7 @@ impl Checker<'_> {
     /// The state of a case, trained as the case says, or the report of how that failed.
     pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Box<StateReport>> {
         let session: Box<dyn Session + '_> = self.problem.session();
-        let mut state = State::draw(session, case)
+        let mut state = State::draw(session, case, self.settings.complex)
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
         if case.steps == 0 {
             return Ok(state);
@@ -236,7 +236,7 @@ impl Checker<'_> {
     /// The default number of states, less where there are very many parameters: four with a
     /// million.
     fn affordable(&self, seed: u64, default: u32) -> u32 {
-        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
+        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0), self.settings.complex);
         let parameters = drawn.map_or(0, |state| state.primal.values.len());
         let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
         default.min(u32::try_from(most).unwrap_or(default).max(4))

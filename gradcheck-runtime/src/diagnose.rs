@@ -126,6 +126,8 @@ pub enum Region {
 pub enum Kind {
     /// `g = -g~`.
     SignFlipped,
+    /// Of complex components, `g = conj(g~)`: the imaginary parts have the opposite sign.
+    Conjugated,
     /// `g = K g~`.
     Scaled {
         /// K in the first failing state: analytic / numeric.
@@ -1019,6 +1021,15 @@ fn zero_candidates(out: &mut Vec<Candidate>) {
     out.push(Candidate { kind: Kind::ForwardIgnores, cost: 1.0, free: Free::Never, predict });
 }
 
+/// The other sign of the imaginary parts.
+fn complex_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
+    if parts.iter().all(|p| p.block.complex) {
+        let predict: Predict =
+            Box::new(|_, c| Some(if c.i % 2 == 1 { c.times(-1.0) } else { c.times(1.0) }));
+        out.push(Candidate { kind: Kind::Conjugated, cost: 1.0, free: Free::Never, predict });
+    }
+}
+
 /// The right numbers in the wrong places of one block.
 fn order_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
     let rank = parts[0].shape.len();
@@ -1252,6 +1263,7 @@ fn best(parts: &[&Part<'_>], contrast: &[&Part<'_>]) -> Option<Found> {
     let single = parts.iter().all(|p| p.id() == parts[0].id());
     let mut candidates = Vec::new();
     zero_candidates(&mut candidates);
+    complex_candidates(parts, &mut candidates);
     scale_candidates(parts, &mut candidates);
     term_candidates(parts, single, &mut candidates);
     clip_candidates(parts, &mut candidates);
@@ -2213,6 +2225,7 @@ impl Kind {
     pub fn label(&self) -> &'static str {
         match self {
             Kind::SignFlipped => "sign flipped",
+            Kind::Conjugated => "conjugated",
             Kind::Scaled { .. } => "scaled",
             Kind::ScaledAlongAxis { .. } => "scaled slice by slice",
             Kind::ParameterFactor { .. } => "factor of a parameter",
@@ -2303,6 +2316,10 @@ impl Finding {
         let plain = |words: &str, hint: &str| (format!("{words} in {place}"), hint.to_owned());
         match &self.kind {
             Kind::SignFlipped => plain("sign flipped", ""),
+            Kind::Conjugated => plain(
+                "conjugated",
+                "is it meant in another convention, such as `complex = Convention::Conjugate`?",
+            ),
             Kind::Scaled { factor, uncertainty, follows, range } => {
                 let (words, number, hint) = scaled_words(*factor, *uncertainty, follows, *range);
                 let hint = if hint.is_empty() { number.to_owned() } else { hint };

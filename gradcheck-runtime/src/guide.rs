@@ -50,6 +50,7 @@ pub mod when_a_check_fails {
     //! | words | look for |
     //! | --- | --- |
     //! | sign flipped | `y - a` for `a - y`; a minus of an inner derivative; ascent for descent |
+    //! | conjugated | another [convention](crate::Convention) than the check's, or a `conj` missing |
     //! | scaled by K | with a size behind it (`= m`) a mean's `1/m`, missing or done twice; 2 or 0.5 at a square |
     //! | scaled by K to L | a norm, a weight or a drawn setting that is left out: the factor differs between states |
     //! | scaled, or a constant offset, for each index of an axis | a factor of that axis, or a mean that is not subtracted |
@@ -125,6 +126,9 @@ pub mod when_a_check_fails {
     //!
     //! # Before blaming the check
     //!
+    //! - Is a complex gradient wrong in every imaginary part, or by a factor of 2 throughout? Say which
+    //!   [convention](crate::Convention) it follows.
+    //! - Is a complex Jacobian that of a holomorphic function? Others have none; take a `cotangent`.
     //! - Keep a penalty, and every constant factor, on both sides: in the forward and in the gradient.
     //! - The forward that is checked ought to be the one that is trained, dropout apart.
     //! - Does the forward round to `f32` inside? [Then set the tolerance](super::numeric_derivative#what-it-cannot-know).

@@ -510,7 +510,7 @@ fn write_blocks(out: &mut Page, evidence: &Evidence) {
         let counts = evidence.counts(block.range.clone());
         rows.push(vec![
             block.name.clone(),
-            format!("{:?}", block.shape),
+            block.extents(),
             format!("{:.1e}", evidence.relative_difference(block.range.clone())),
             counts.agreed.to_string(),
             counts.kinks.to_string(),

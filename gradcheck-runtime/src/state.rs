@@ -10,6 +10,7 @@ use crate::panics::caught;
 use crate::probe::{Cotangent, Fill, Probe, fill_value};
 use crate::problem::Session;
 use crate::random;
+use crate::settings::Convention;
 
 /// What is differentiated, and what its components are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +73,17 @@ fn name_at(blocks: &[Block], index: usize) -> String {
 
 impl<'p> State<'p> {
     /// Draws the state of a case, without its training steps.
-    pub(crate) fn draw(session: Box<dyn Session + 'p>, case: &Case) -> Result<State<'p>, Failure> {
+    pub(crate) fn draw(
+        session: Box<dyn Session + 'p>,
+        case: &Case,
+        convention: Convention,
+    ) -> Result<State<'p>, Failure> {
         let mut state = State {
             session,
-            probe: Probe::new(random::hash_text(case.own_seed(), "cotangent")),
+            probe: Probe {
+                convention,
+                ..Probe::new(random::hash_text(case.own_seed(), "cotangent"))
+            },
             case: case.clone(),
             dims: Vec::new(),
             draws: Vec::new(),
@@ -214,11 +222,10 @@ impl<'p> State<'p> {
         self.probe.fill = fill;
         self.eval(true, "the gradient")?;
         let tree = self.gradient_tree();
-        let source = &self.alignment.source;
         if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
             return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
         }
-        Ok(source.iter().map(|&i| tree.values[i]).collect())
+        Ok(self.alignment.read(&tree.values))
     }
 
     /// The gradient of the last call, buffers hung below the names of their places.
@@ -285,7 +292,7 @@ impl<'p> State<'p> {
         };
         self.outputs = outputs;
         self.align(&tree)?;
-        let analytic: Vec<f64> = self.alignment.source.iter().map(|&i| tree.values[i]).collect();
+        let analytic = self.alignment.read(&tree.values);
         Self::finite("the gradient", &self.blocks, &analytic)?;
         self.unchanged("the call")?;
         self.buffers(&analytic)?;
@@ -294,18 +301,20 @@ impl<'p> State<'p> {
     }
 
     fn align(&mut self, gradient: &Tree) -> Result<(), Failure> {
+        let convention = self.probe.convention;
         let aligned = match self.form {
             Form::Gradient => {
                 self.blocks = self.primal.blocks();
-                layout::align(&self.primal, gradient)
+                layout::align(&self.primal, gradient, convention)
             }
             Form::Jacobian => {
                 self.blocks = self.jacobian_blocks();
-                layout::align_jacobian(&self.outputs, &self.primal, gradient)
+                layout::align_jacobian(&self.outputs, &self.primal, gradient, convention)
             }
             Form::Tangent => {
                 self.blocks = self.outputs.blocks();
-                layout::align(&self.outputs, gradient)
+                // A change of the outputs, the same in every convention.
+                layout::align(&self.outputs, gradient, Convention::default())
             }
         };
         self.alignment = aligned.map_err(Failure::Shape)?;
@@ -332,6 +341,7 @@ impl<'p> State<'p> {
                     name: format!("d out / d {}", input.name),
                     full_name: format!("d out / d {}", input.full_name),
                     shape: vec![rows, columns],
+                    complex: false,
                     range,
                     roundoff: input.roundoff.max(self.output_roundoff),
                     jacobian: Some(Arc::new((outputs.to_vec(), input.clone()))),
@@ -420,12 +430,17 @@ impl<'p> State<'p> {
             let start = self.probe.starts.get(place).copied().unwrap_or(0);
             let end = self.probe.starts.get(place + 1).copied().unwrap_or(self.primal.values.len());
             let rows = if self.form == Form::Jacobian { self.outputs.values.len() } else { 1 };
-            for i in start * rows..(end * rows).min(filled.len()) {
-                let own = scale * fill_value(i - start * rows);
+            let components = start * rows..(end * rows).min(filled.len());
+            // Where the place's own buffer begins among the scalars of all.
+            let first = self.alignment.source[components.clone()].iter().min().copied();
+            for i in components {
+                let held = fill_value(self.alignment.source[i] - first.unwrap_or(0));
+                let own = scale * held * self.alignment.factor(i);
                 let slack = self.blocks.iter().find(|b| b.range.contains(&i));
                 let roundoff = slack.map_or(1e-16, |b| b.roundoff);
-                let fits =
-                    |wanted: f64| (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own);
+                let fits = |wanted: f64| {
+                    (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own.abs())
+                };
                 let component = || name_at(&self.blocks, i);
                 match fill {
                     Fill::Overwritten if !fits(analytic[i]) => {
