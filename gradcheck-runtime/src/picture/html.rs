@@ -42,7 +42,7 @@ pub(super) fn short(x: f64) -> String {
         let text = format!("{x:.*}", if x.abs() < 1.0 { 3 } else { 1 });
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
-        format!("{x:.1e}")
+        format!("{x:.1e}").replacen(".0e", "e", 1)
     }
 }
 
@@ -78,6 +78,17 @@ pub(super) fn grouped(n: usize) -> String {
     text
 }
 
+/// A time, to the millisecond where it is short.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{} ms", (seconds * 1e3).ceil())
+    } else if seconds < 100.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.0} s")
+    }
+}
+
 /// Date and time in UTC of so many seconds since 1970. The calendar's arithmetic counts years from
 /// March, so that the leap day comes last (Hinnant, "chrono-compatible low-level date algorithms").
 pub(super) fn utc(seconds: u64) -> String {
@@ -110,7 +121,7 @@ mod tests {
         assert_eq!(short(f64::NAN), "NaN");
         assert_eq!(short(f64::INFINITY), "inf");
         assert_eq!(short(0.5499), "0.55");
-        assert_eq!(short(2e-7), "2.0e-7");
+        assert_eq!((short(2e-7), short(2.5e-7)), ("2e-7".to_owned(), "2.5e-7".to_owned()));
         assert_eq!(power(-16), "10\u{207b}\u{b9}\u{2076}");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(utc(0), "1970-01-01 00:00 UTC");

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::html::{Esc, grouped, short, unescape, utc};
+use super::html::{Esc, duration, grouped, short, unescape, utc};
 use super::page::{STYLE, verdict_mark};
 use crate::record::{Record, StatesAre};
 
@@ -14,7 +14,7 @@ pub(super) struct Entry {
     test: String,
     module: String,
     states_are: String,
-    headline: String,
+    said: String,
     difference: String,
     states: String,
     calls: String,
@@ -32,6 +32,13 @@ pub(super) fn states_are(states: StatesAre) -> &'static str {
     }
 }
 
+/// What is wrong, in a line: the diagnosis where there is one.
+fn said(record: &Record) -> String {
+    let prefix = format!("{}: ", record.function);
+    let headline = record.headline.strip_prefix(&prefix).unwrap_or(&record.headline);
+    record.diagnosis.first().map_or(headline, |line| line.trim()).chars().take(300).collect()
+}
+
 impl Entry {
     pub(super) fn of(record: &Record) -> Entry {
         let sum = |count: fn(&crate::record::Planted) -> usize| {
@@ -44,15 +51,18 @@ impl Entry {
             test: record.test.clone(),
             module: record.module.clone(),
             states_are: states_are(record.states_are).to_owned(),
-            headline: record.headline.clone(),
+            said: said(record),
             difference: if comparable { short(record.difference) } else { "\u{2013}".to_owned() },
             states: match record.failing_states {
                 0 => grouped(record.states),
                 failing => format!("{failing} of {}", grouped(record.states)),
             },
             calls: grouped(record.forward_calls + record.gradient_calls),
-            seconds: format!("{:.2} s", record.seconds),
-            planted: format!("{} of {}", sum(|p| p.caught), sum(|p| p.planted)),
+            seconds: duration(record.seconds),
+            planted: match record.planted.is_empty() {
+                true => "\u{2013}".to_owned(),
+                false => format!("{} of {}", sum(|p| p.caught), sum(|p| p.planted)),
+            },
             made: record.made,
         }
     }
@@ -64,7 +74,7 @@ impl Entry {
             ("test", self.test.clone()),
             ("module", self.module.clone()),
             ("states-are", self.states_are.clone()),
-            ("headline", self.headline.chars().take(300).collect()),
+            ("said", self.said.clone()),
             ("difference", self.difference.clone()),
             ("states", self.states.clone()),
             ("calls", self.calls.clone()),
@@ -95,7 +105,7 @@ impl Entry {
             test: field("test")?,
             module: field("module")?,
             states_are: field("states-are")?,
-            headline: field("headline")?,
+            said: field("said")?,
             difference: field("difference")?,
             states: field("states")?,
             calls: field("calls")?,
@@ -120,7 +130,7 @@ pub(super) fn page(entries: &BTreeMap<String, Entry>) -> String {
     let rows = order.iter().fold(String::new(), |mut rows, (name, entry)| {
         let said = match entry.passed {
             true => String::new(),
-            false => format!("<span class=\"said\">{}</span>", Esc(&entry.headline)),
+            false => format!("<span class=\"said\">{}</span>", Esc(&entry.said)),
         };
         let _ = writeln!(
             rows,
@@ -128,7 +138,7 @@ pub(super) fn page(entries: &BTreeMap<String, Entry>) -> String {
              <td class=\"who\"><a href=\"{name}\">{function}</a>\
              <span class=\"what\">{states_are} \u{b7} {module}</span>{said}</td>\
              <td data-of=\"difference\">{difference}</td><td data-of=\"states\">{states}</td>\
-             <td data-of=\"planted faults caught\">{planted}</td>\
+             <td data-of=\"faults caught\">{planted}</td>\
              <td data-of=\"calls\">{calls}</td><td data-of=\"time\">{seconds}</td>\
              <td data-of=\"checked\">{made}</td></tr>",
             kind = if entry.passed { "pass" } else { "fail" },
@@ -152,7 +162,7 @@ pub(super) fn page(entries: &BTreeMap<String, Entry>) -> String {
          <header class=\"{kind}\"><p class=\"over\">gradcheck</p><h1>{mark} {title}</h1>\
          <p class=\"under\">last check {last}</p></header>\n\
          <section><table class=\"list\"><thead><tr><th></th><th>function</th><th>difference</th>\
-         <th>states</th><th>planted faults caught</th><th>calls</th><th>time</th><th>checked</th>\
+         <th>states</th><th>planted faults<br/>caught</th><th>calls</th><th>time</th><th>checked</th>\
          </tr></thead>\n<tbody>\n{rows}</tbody></table></section>\n</main>\n</body>\n</html>\n",
         kind = if failing == 0 { "pass" } else { "fail" },
         mark = verdict_mark(failing == 0),
@@ -168,7 +178,7 @@ mod tests {
     fn a_page_tells_the_list_what_it_is() {
         let entry = Entry {
             function: "a<b> & \"c\"".to_owned(),
-            headline: "</title><script>'".to_owned(),
+            said: "</title><script>'".to_owned(),
             made: 7,
             ..Entry::default()
         };

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::charts;
 use super::heat;
-use super::html::{Esc, grouped, short, utc};
+use super::html::{Esc, duration, grouped, short, utc};
 use super::index::{Entry, states_are};
 use crate::failure::number;
 use crate::record::{Component, Record, Shown, Smallest, StatesAre, Verdict};
@@ -122,7 +122,7 @@ fn facts(out: &mut String, record: &Record) {
     let calls = record.forward_calls + record.gradient_calls;
     let time = match record.states_are {
         StatesAre::Given => String::new(),
-        _ => format!(", {:.2} s", record.seconds),
+        _ => format!(", {}", duration(record.seconds)),
     };
     fact(out, &grouped(calls), &format!("forward calls{time}"));
     out.push_str("</section>\n");
