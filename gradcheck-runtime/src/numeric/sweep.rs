@@ -64,3 +64,62 @@ impl Sweep {
         Some(*factors.select_nth_unstable_by(half, f64::total_cmp).1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function of one variable at a point of size one.
+    struct Plain<F>(F, f64);
+
+    impl<F: Fn(f64) -> f64> Line for Plain<F> {
+        fn outputs(&self) -> usize {
+            1
+        }
+        fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+            let (there, here) = ((self.0)(self.1 + t), (self.0)(self.1));
+            y[0] = there - here;
+            floor[0] = 1.1e-16 * there.abs().max(here.abs());
+            y[0].is_finite().then_some(t)
+        }
+        fn scale(&self) -> f64 {
+            1.0
+        }
+        fn roundoff(&self) -> f64 {
+            1.1e-16
+        }
+        fn magnitude(&self) -> f64 {
+            self.1.abs()
+        }
+    }
+
+    #[test]
+    fn truncation_is_a_sixth_of_the_third_derivative() {
+        let swept = sweep(&mut Plain(|x: f64| 5.0 * x.powi(3), 0.7), 0);
+        let slope = 15.0 * 0.49;
+        assert!((swept.best.0 - slope).abs() <= swept.best.1 && swept.best.1 < 1e-9, "{swept:?}");
+        let c = swept.truncation(slope).expect("a cubic has one");
+        assert!((c - 5.0).abs() < 0.05, "{c}");
+        // The errors themselves: falling with the step, then rising again as the noise over h.
+        let errors = swept.errors(slope);
+        let at = |h: f64| errors.iter().filter(|(s, _)| (0.4..2.5).contains(&(s / h))).count();
+        assert!(at(1e-15) > 0 && at(1.0) > 0, "{errors:?}");
+        let least = errors.iter().map(|e| e.1).fold(f64::INFINITY, f64::min);
+        assert!(errors[0].1 > 1e3 * least && errors[errors.len() - 1].1 > 1e3 * least);
+    }
+
+    #[test]
+    fn a_kink_and_a_parabola_have_none() {
+        let kink = sweep(&mut Plain(|x: f64| (x - 0.7).abs() + x, 0.7 + 1e-3), 0);
+        assert_eq!(kink.truncation(2.0), None, "{:?}", kink.errors(2.0));
+        let parabola = sweep(&mut Plain(|x: f64| x * x, 0.7), 0);
+        assert_eq!(parabola.truncation(1.4), None, "{:?}", parabola.errors(1.4));
+    }
+
+    #[test]
+    fn steps_outside_the_domain_are_left_out() {
+        let swept = sweep(&mut Plain(f64::ln, 0.1), 0);
+        assert!(swept.points.iter().all(|(step, slope)| *step < 0.1 && slope.is_finite()));
+        assert!((swept.best.0 - 10.0).abs() <= swept.best.1.max(1e-12), "{swept:?}");
+    }
+}

@@ -14,6 +14,8 @@ const LEAST: f64 = -16.0;
 const TOLD: usize = 1_000;
 /// Cells in one block up to which wrong ones are crossed.
 const CROSSED: usize = 400;
+/// Wrong cells of a larger block up to which each has a ring around it.
+const RINGED: usize = 12;
 /// Length of a block's longer side, and of one cell, in pixels.
 const SIDE: usize = 320;
 const CELL: (usize, usize) = (4, 24);
@@ -56,7 +58,15 @@ pub(super) fn maps(shown: &Shown) -> String {
         "<div class=\"maps\" style=\"column-width:{}px\">\n",
         widest.unwrap_or(0).clamp(COLUMN.0, COLUMN.1)
     );
-    for block in &shown.blocks {
+    let mut blocks: Vec<&Block> = shown.blocks.iter().collect();
+    if blocks.iter().any(|block| block.map.is_none()) {
+        let off = |b: &Block| if b.difference.is_nan() { f64::INFINITY } else { b.difference };
+        blocks.sort_by(|a, b| {
+            let wrong = (b.counts.wrong > 0).cmp(&(a.counts.wrong > 0));
+            wrong.then(off(b).total_cmp(&off(a)))
+        });
+    }
+    for block in blocks {
         let Some(map) = &block.map else { continue };
         let cells = map.rows * map.columns;
         let tells = block.values.is_some() && map.each == [1, 1] && told + cells <= TOLD;
@@ -108,17 +118,16 @@ fn drawing(block: &Block, map: &Map, tells: bool) -> String {
     } else {
         out.push_str(&runs(&cells, columns));
     }
-    if rows * columns <= CROSSED {
-        let crosses = (cells.iter().enumerate()).filter(|(_, cell)| cell.0 == 'w').fold(
-            String::new(),
-            |mut path, (k, _)| {
-                let _ =
-                    write!(path, "M{}.32 {}.32l.36 .36m0-.36l-.36 .36", k % columns, k / columns);
-                path
-            },
-        );
-        if !crosses.is_empty() {
-            let _ = write!(out, "<path class=\"cross\" d=\"{crosses}\"/>");
+    let wrong: Vec<usize> = (0..cells.len()).filter(|&k| cells[k].0 == 'w').collect();
+    if rows * columns <= CROSSED && !wrong.is_empty() {
+        let cross =
+            |k: &usize| format!("M{}.32 {}.32l.36 .36m0-.36l-.36 .36", k % columns, k / columns);
+        let crosses: String = wrong.iter().map(cross).collect();
+        let _ = write!(out, "<path class=\"cross\" d=\"{crosses}\"/>");
+    } else if wrong.len() <= RINGED {
+        for k in wrong {
+            let (x, y) = (k % columns, k / columns);
+            let _ = write!(out, "<circle class=\"ring\" cx=\"{x}.5\" cy=\"{y}.5\" r=\"2\"/>");
         }
     }
     out + "</svg>"
