@@ -35,7 +35,7 @@ pub(super) fn write(folder: &Path, name: &str, record: &Record) -> io::Result<Pa
     whole(&folder.join(format!("{name}.json")), &serde_json::to_string(record)?)?;
     let path = folder.join(format!("{name}.html"));
     whole(&path, &record.page())?;
-    list(folder)?;
+    list(folder, || {})?;
     Ok(path)
 }
 
@@ -55,10 +55,11 @@ fn whole(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// Whoever replaces the list looks at the folder once more afterwards: a page that has come in
 /// between was listed by its own test before, and may have been lost again by this one. So the last
-/// list to be written holds every page.
-fn list(folder: &Path) -> io::Result<()> {
+/// list to be written holds every page. `meanwhile` is where others come in between.
+fn list(folder: &Path, mut meanwhile: impl FnMut()) -> io::Result<()> {
     let mut pages = read(folder)?;
     for _ in 0..16 {
+        meanwhile();
         whole(&folder.join("index.html"), &index::page(&pages))?;
         let now = read(folder)?;
         if now == pages {
@@ -97,6 +98,28 @@ fn head(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_comes_while_the_list_is_written_is_listed() {
+        let folder = std::env::temp_dir().join(format!("gradcheck-list-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let record = |function: &str| Record { function: function.into(), ..Record::default() };
+        whole(&folder.join("one.html"), &record("one").page()).unwrap();
+        let mut times = 0;
+        // The other test is done, list and all, before this one writes what it has read.
+        list(&folder, || {
+            times += 1;
+            if times == 1 {
+                write(&folder, "other", &record("other")).unwrap();
+            }
+        })
+        .unwrap();
+        let text = fs::read_to_string(folder.join("index.html")).unwrap();
+        let left = fs::read_dir(&folder).unwrap().count();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(text.contains("one.html") && text.contains("other.html"), "{text}");
+        assert_eq!((times, left), (2, 3 + usize::from(cfg!(feature = "serde"))));
+    }
 
     #[test]
     fn names_tell_crates_apart_and_fit_a_file_system() {

@@ -304,12 +304,11 @@ fn shown(evidence: &Evidence) -> Shown {
 }
 
 fn values(evidence: &Evidence, range: std::ops::Range<usize>) -> Values {
-    let of = |values: &[f64]| values.get(range.clone()).map_or_else(Vec::new, <[f64]>::to_vec);
     Values {
-        parameter: of(&evidence.primal),
-        analytic: of(&evidence.analytic),
-        numeric: of(&evidence.numeric),
-        bound: of(&evidence.bound),
+        parameter: evidence.primal.get(range.clone()).map_or_else(Vec::new, <[f64]>::to_vec),
+        analytic: range.clone().map(|i| evidence.analytic[i]).collect(),
+        numeric: range.clone().map(|i| evidence.numeric[i]).collect(),
+        bound: range.map(|i| evidence.bound[i]).collect(),
     }
 }
 
