@@ -17,6 +17,9 @@
 //! # }
 //! ```
 //!
+//! With the feature on, `serde_json` is among the crates of your tests, and may ask for a type where
+//! none was needed before: `assert_eq!(array, Array1::<f64>::ones(3))`.
+//!
 //! # The schema, version 1
 //!
 //! JSON has no NaN and no infinities: **every number that may be one of these is written as a

@@ -1,5 +1,4 @@
 //! The record as JSON, written beside each page with the feature `serde`.
-#![cfg(feature = "serde")]
 
 use gradcheck_runtime::evidence::Verdict;
 use gradcheck_runtime::record::{Record, VERSION};

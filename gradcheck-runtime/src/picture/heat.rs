@@ -71,9 +71,9 @@ pub(super) fn maps(shown: &Shown) -> String {
         let cells = map.rows * map.columns;
         let tells = block.values.is_some() && map.each == [1, 1] && told + cells <= TOLD;
         told += if tells { cells } else { 0 };
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<div class=\"map\">{}<div class=\"name\">{}</div>{}</div>\n",
+            "<div class=\"map\">{}<div class=\"name\">{}</div>{}</div>",
             drawing(block, map, tells),
             Esc(&block.name),
             caption(block, map),
