@@ -46,6 +46,11 @@ pub(super) fn short(x: f64) -> String {
     }
 }
 
+/// The same within a sentence, where a line must not end at the sign of its exponent.
+pub(super) fn unbroken(x: f64) -> String {
+    short(x).replace('-', "\u{2011}")
+}
+
 /// A power of ten, for an axis.
 pub(super) fn power(exponent: i32) -> String {
     match exponent {

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::charts;
 use super::heat;
-use super::html::{Esc, duration, grouped, short, utc};
+use super::html::{Esc, duration, grouped, short, unbroken, utc};
 use super::index::{Entry, states_are};
 use crate::failure::number;
 use crate::record::{Component, Record, Shown, Smallest, StatesAre, Verdict};
@@ -97,7 +97,7 @@ fn facts(out: &mut String, record: &Record) {
             "" => String::new(),
             grade => format!("; {grade}"),
         };
-        let words = format!("{words}, tolerance {}{grade}", short(record.tolerance));
+        let words = format!("{words}, tolerance {}{grade}", unbroken(record.tolerance));
         fact(out, &short(record.difference), &words);
     }
     let states = grouped(record.states);
@@ -166,7 +166,7 @@ fn blocks(out: &mut String, record: &Record, shown: &Shown) {
          |g\u{303}|)</span> of each component. The \
          whole gradient's is {}.</p>",
         Esc(&shown.place),
-        short(shown.difference),
+        unbroken(shown.difference),
     );
     let total = shown.blocks.len() + shown.blocks_left_out;
     let mapped = shown.blocks.iter().filter(|block| block.map.is_some()).count();
@@ -296,7 +296,7 @@ fn charts(out: &mut String, record: &Record) {
             Esc(&sweep.path),
             number(sweep.analytic),
             number(sweep.numeric),
-            short(sweep.bound),
+            unbroken(sweep.bound),
             charts::sweep(sweep),
         ));
     }
