@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::flatten::FlattenMut;
 use crate::panics::caught;
 use crate::persist;
+use crate::picture;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
 use crate::random;
@@ -302,6 +303,7 @@ pub(crate) fn run(
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
     checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
+    report.gathered = picture::folder().map(|_| Box::default());
     let known = persist::load(meta);
     if !known.is_empty() {
         let results = evaluate(&checker, &known, None);
@@ -333,6 +335,7 @@ pub(crate) fn run(
         });
     }
     report.elapsed = begun.elapsed();
+    report.gather(&checker);
     report
 }
 
@@ -389,10 +392,11 @@ pub fn check_exact(
 }
 
 fn finish(report: &Report) {
+    let page = picture::publish(report);
     if report.trouble.is_some() {
         // The report is the message; the panic only ends the test.
-        eprintln!("{report}");
+        eprintln!("{report}{page}");
         crate::panics::end_test(report.headline());
     }
-    println!("{}", report.summary());
+    println!("{}{page}", report.summary());
 }

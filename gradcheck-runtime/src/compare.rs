@@ -349,8 +349,16 @@ pub struct Planted {
     pub planted: usize,
     /// Those that the evidence would have shown to be wrong.
     pub caught: usize,
+    /// The same by kind, in the order of [`Planted::KINDS`]: planted, and caught.
+    pub by_kind: [(usize, usize); Planted::KINDS.len()],
     /// For each block: a zero or a flipped sign in its place would have been wrong.
     pub exercised: Vec<bool>,
+}
+
+impl Planted {
+    /// What is planted in each block, in words.
+    pub const KINDS: [&'static str; 5] =
+        ["zero block", "flipped sign", "scaled by 1.01", "transposed", "one component doubled"];
 }
 
 /// Whether the evidence would have shown `value` in the place of component `i` to be wrong.
@@ -377,7 +385,7 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
             .iter()
             .filter(|s| s.range == block.range && s.verdict == Verdict::Agrees)
             .collect();
-        let faults: [&dyn Fn(usize) -> f64; 5] = [
+        let faults: [&dyn Fn(usize) -> f64; Planted::KINDS.len()] = [
             &|_| 0.0,
             &|k| -g[k],
             &|k| 1.01 * g[k],
@@ -400,6 +408,8 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
                 });
             result.planted += 1;
             result.caught += usize::from(caught);
+            result.by_kind[number].0 += 1;
+            result.by_kind[number].1 += usize::from(caught);
             exercised |= caught && number < 2;
         }
         result.exercised.push(exercised);

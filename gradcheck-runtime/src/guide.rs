@@ -21,6 +21,21 @@ pub mod when_a_check_fails {
     //! - The **smallest case**: the draws after shrinking, and how to run it again. The case is
     //!   also kept in `proptest-regressions` and tried first the next time.
     //!
+    //! # Look at it
+    //!
+    //! `GRADCHECK_REPORT=folder cargo test` draws a page for each check.
+    //!
+    //! - The **maps** show each block of the largest failing state: blue agrees, the darker the
+    //!   closer to the tolerance; orange with a cross is wrong; stripes are kinks; dots are undecided. A
+    //!   row, a triangle or a single cell says more than a number.
+    //! - **Error against the step** is of the worst component: how far the central difference with step
+    //!   h is from the best numeric value. On the left it falls as the noise of the forward over h, on the
+    //!   right it rises as h^2. The orange line is what the gradient itself is off by: where it stands
+    //!   high above the valley, no step is to blame.
+    //! - **Along training** tells whether a fault is there from the start, or comes with where the run
+    //!   leads.
+    //! - **Planted faults** tell what the check would have caught.
+    //!
     //! The same report stands in a [`StateReport`](crate::StateReport):
     //!
     //! ```

@@ -465,6 +465,7 @@
 //! | `GRADCHECK_CASES` | number of states, over what the attribute says |
 //! | `GRADCHECK_SEED` | seed, over what the attribute says; a failure prints the one to use |
 //! | `GRADCHECK_REGRESSIONS` | another folder than `proptest-regressions` of the crate for failing cases, which are tried first the next time; `off` keeps none |
+//! | `GRADCHECK_REPORT` | a folder for a page of each check and a list of all, `index.html`; with the feature `serde` also [JSON](record). Relative to the crate's folder, where `cargo test` runs tests |
 //! | `NO_COLOR` | no colours, on a terminal either |
 //! | `COLUMNS` | width of the report, up to 120; else 100 |
 //!
@@ -482,10 +483,14 @@
 //! assert!(report.to_string().contains("sign flipped"));
 //! ```
 //!
+//! [`StateReport::record`] gives the same as plain data, and its page:
+//! `std::fs::write("exp.html", report.record("exp").page())`.
+//!
 //! # More
 //!
 //! - [When a check fails](guide::when_a_check_fails): verdicts, diagnoses, and what to do;
 //! - [The numeric derivative](guide::numeric_derivative): how it is had, and what it cannot know;
+//! - [`record`]: a check as data, as a page, and as JSON;
 //! - [`strategy`]: shapes, draws and how they shrink; [`flatten`]: parameters of your own types.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate self as gradcheck_runtime;
@@ -496,15 +501,18 @@ pub mod diagnose;
 pub mod evidence;
 mod failure;
 pub mod flatten;
+mod gather;
 pub mod guide;
 mod layout;
 mod numeric;
 mod panics;
 mod persist;
+mod picture;
 mod pin;
 mod probe;
 mod problem;
 mod random;
+pub mod record;
 mod report;
 pub mod settings;
 mod shrink;

@@ -944,5 +944,8 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
         .collect()
 }
 
+mod sweep;
+pub(crate) use sweep::{Sweep, sweep};
+
 #[cfg(test)]
 mod tests;

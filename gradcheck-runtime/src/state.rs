@@ -817,6 +817,12 @@ impl<'p> State<'p> {
         }
     }
 
+    /// The value that descent lowers, at the state; and whether it is the scalar forward itself.
+    pub(crate) fn cost(&self) -> (f64, bool) {
+        let scalar = self.form == Form::Gradient && !self.probe.has_cotangent;
+        (self.objective(), scalar)
+    }
+
     /// Moves the parameters to where `steps` steps of descent lead, with the user's own gradient.
     pub(crate) fn descend(&mut self, steps: usize, rate: Option<f64>) -> Result<(), Failure> {
         let from = self.probe.cotangent_from;
