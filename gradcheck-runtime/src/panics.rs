@@ -6,6 +6,7 @@ use std::panic::{
 };
 use std::sync::Once;
 
+use crate::deadline::call;
 use crate::failure::Failure;
 
 thread_local! {
@@ -42,10 +43,10 @@ fn text(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Runs the user's code; a panic becomes a [`Failure`], as does one raised by [`raise`].
-pub(crate) fn caught<T>(during: &str, run: impl FnOnce() -> T) -> Result<T, Failure> {
+pub(crate) fn caught<T>(during: &'static str, run: impl FnOnce() -> T) -> Result<T, Failure> {
     install();
     let before = QUIET.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(run));
+    let result = catch_unwind(AssertUnwindSafe(|| call(during, run)));
     QUIET.set(before);
     result.map_err(|payload| match payload.downcast::<Failure>() {
         Ok(failure) => *failure,

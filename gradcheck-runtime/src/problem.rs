@@ -10,7 +10,7 @@ use crate::panics::raise;
 use crate::probe::{Outcome, Places, Probe};
 
 /// A function to check, with the way to draw its states.
-pub trait Problem: Sync {
+pub trait Problem: Send + Sync {
     /// A place for one state at a time.
     fn session(&self) -> Box<dyn Session + '_>;
     /// Whether the user gave an update rule of their own.
@@ -53,9 +53,9 @@ pub type NoUpdate<S> = fn(S, &mut Probe) -> S;
 /// type.
 pub fn problem<S, D, W, E>(draw: D, wrt: W, eval: E) -> Closures<S, D, W, E, NoUpdate<S>>
 where
-    D: Fn(&mut Draw) -> S + Sync,
-    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Sync,
-    E: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+    D: Fn(&mut Draw) -> S + Send + Sync,
+    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Send + Sync,
+    E: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
 {
     Closures { draw, wrt, eval, train: None, state: PhantomData }
 }
@@ -64,7 +64,7 @@ impl<S, D, W, E, T> Closures<S, D, W, E, T> {
     /// With the user's own update rule.
     pub fn trained_by<U>(self, train: U) -> Closures<S, D, W, E, U>
     where
-        U: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+        U: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
     {
         let Closures { draw, wrt, eval, state, .. } = self;
         Closures { draw, wrt, eval, train: Some(train), state }
@@ -73,10 +73,10 @@ impl<S, D, W, E, T> Closures<S, D, W, E, T> {
 
 impl<S, D, W, E, T> Problem for Closures<S, D, W, E, T>
 where
-    D: Fn(&mut Draw) -> S + Sync,
-    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Sync,
-    E: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
-    T: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+    D: Fn(&mut Draw) -> S + Send + Sync,
+    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Send + Sync,
+    E: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
+    T: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
 {
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(ClosureSession { closures: self, state: None })

@@ -169,7 +169,7 @@ impl<'p> State<'p> {
         stored
     }
 
-    fn eval(&mut self, wants: bool, during: &str) -> Result<(), Failure> {
+    fn eval(&mut self, wants: bool, during: &'static str) -> Result<(), Failure> {
         self.probe.begin(wants);
         if wants {
             self.gradients += 1;
