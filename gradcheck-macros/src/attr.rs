@@ -1,5 +1,5 @@
 //! The attribute's tokens as options, each with the token it came from.
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -157,7 +157,7 @@ impl Options {
         let assigned =
             input.peek2(Token![=]) && !input.peek2(Token![==]) && !input.peek2(Token![=>]);
         let ahead = input.fork();
-        ahead.parse::<proc_macro2::TokenTree>()?;
+        ahead.parse::<TokenTree>()?;
         let alone = ahead.is_empty() || ahead.peek(Token![,]);
         if word && assigned {
             let key = input.call(Ident::parse_any)?;
@@ -290,7 +290,7 @@ impl Options {
     }
 
     fn draw(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let begun = input.fork().parse::<proc_macro2::TokenTree>()?;
+        let begun = input.fork().parse::<TokenTree>()?;
         let pattern = if input.peek(Token![self]) {
             Drawn::Self_(input.parse()?)
         } else {
@@ -503,7 +503,14 @@ fn list<T>(
     mut entry: impl FnMut(ParseStream<'_>, &mut Errors) -> Result<T>,
 ) -> Vec<T> {
     let mut entries = Vec::new();
-    let read = |input: ParseStream<'_>| {
+    // What is missing at the end is missing after the last token, not somewhere in the attribute.
+    let end = tokens.clone().into_iter().last().map_or_else(Span::call_site, |last| last.span());
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(end);
+    let read = |outside: ParseStream<'_>| {
+        let input;
+        syn::parenthesized!(input in outside);
+        let input = &input;
         while !input.is_empty() {
             let wrong = match entry(input, errors) {
                 Err(error) => Some(error),
@@ -516,14 +523,14 @@ fn list<T>(
             if let Some(error) = wrong {
                 errors.add(error);
                 while !input.is_empty() && !input.peek(Token![,]) {
-                    input.parse::<proc_macro2::TokenTree>()?;
+                    input.parse::<TokenTree>()?;
                 }
             }
             input.parse::<Option<Token![,]>>()?;
         }
         Ok(())
     };
-    if let Err(error) = read.parse2(tokens) {
+    if let Err(error) = read.parse2(TokenTree::Group(group).into()) {
         errors.add(error);
     }
     entries
