@@ -399,6 +399,52 @@ mod threads {
     }
 }
 
+/// Threads that the forward starts panic.
+mod threads_that_panic {
+    use super::*;
+
+    fn apart(w: &Array1<f64>) -> f64 {
+        let w = w.clone();
+        let part = std::thread::spawn(move || {
+            assert!(w[0] <= 1.0, "a thread's own words");
+            w.dot(&w)
+        });
+        // what a careful caller does
+        part.join().unwrap_or(f64::NAN)
+    }
+
+    /// Panics at every third state.
+    #[gradcheck(w in normal(3), forward = apart, ignore = "wrong on purpose")]
+    fn joined(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// Panics beside the state only, where the value is not needed.
+    #[gradcheck(
+        w in Just(Array1::from(vec![1.0, 0.5])),
+        forward = apart,
+        cases = 4,
+        ignore = "run for what it prints",
+    )]
+    fn beside(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// Nobody waits for these.
+    #[gradcheck(
+        w in normal(3),
+        forward = {
+            let _ = std::thread::spawn(|| panic!("nobody waits")).join();
+            w.dot(&w)
+        },
+        cases = 4,
+        ignore = "run for what it prints",
+    )]
+    fn aside(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+}
+
 /// A panic while a global lock is held, at a perturbed point.
 mod locks {
     use super::*;
@@ -465,6 +511,17 @@ mod drops {
     )]
     fn of_the_gradient(w: &Array1<f64>) -> Bomb {
         Bomb { w: 2.0 * w }
+    }
+
+    /// What is drawn panics when the state is let go of.
+    #[gradcheck(
+        bomb in normal(2).prop_map(|w| Bomb { w }),
+        wrt = bomb.w,
+        forward = |bomb: &Bomb| bomb.w.dot(&bomb.w),
+        ignore = "wrong on purpose",
+    )]
+    fn of_the_state(bomb: &Bomb) -> Array1<f64> {
+        2.0 * &bomb.w
     }
 
     /// A local of the forward panics at its end.
@@ -1167,6 +1224,20 @@ mod must_fail {
     }
 
     #[test]
+    fn threads_that_panic() {
+        let joined = ["the forward is not finite: out is NaN", "a thread's own words"];
+        // trained states are smaller
+        let outcome = one_fails("threads_that_panic::joined", "random_init", &joined);
+        let printed = outcome.text.matches("a thread's own words").count();
+        assert_eq!(printed, 1, "{}", outcome.text);
+        for (function, words) in [("beside", "a thread's own words"), ("aside", "nobody waits")] {
+            let test = format!("threads_that_panic::gradcheck_{function}::random_init");
+            let outcome = passes(&test);
+            assert_eq!(outcome.text.matches(words).count(), 1, "{}", outcome.text);
+        }
+    }
+
+    #[test]
     fn a_poisoned_lock() {
         both_fail("locks::unwraps", &["panicked", "PoisonError"]);
     }
@@ -1174,6 +1245,10 @@ mod must_fail {
     #[test]
     fn a_drop_that_panics() {
         both_fail("drops::of_the_gradient", &["panicked", "dropped with a bang", "w = ["]);
+        both_fail(
+            "drops::of_the_state",
+            &["panicked", "dropped with a bang", "dropping the state"],
+        );
         both_fail("drops::of_a_local", &["panicked", "dropped with a bang", "w = ["]);
     }
 

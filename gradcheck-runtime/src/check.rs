@@ -10,7 +10,7 @@ use crate::deadline::{self, Stopped, Watch};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::FlattenMut;
-use crate::panics::caught;
+use crate::panics::{Hush, caught};
 use crate::persist;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
@@ -150,6 +150,7 @@ where
     V: Outcome,
     G: Outcome,
 {
+    let _hush = Hush::new();
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
     match State::draw(session, &case) {
@@ -173,7 +174,7 @@ fn judge(
     });
     let mut report = StateReport::new(&state, judged, steps);
     // The user's types may have a `Drop` that panics.
-    if let Err(failure) = caught("dropping the state", || drop(state)) {
+    if let Err(failure) = state.discard() {
         report.failure.get_or_insert(failure);
     }
     report
@@ -236,7 +237,7 @@ impl Checker<'_> {
     pub(crate) fn describe(&self, case: &Case) -> Vec<(String, String)> {
         let mut draw = Draw::describing(case);
         let mut session = self.problem.session();
-        let _ = crate::panics::caught("drawing the state", || session.draw(&mut draw));
+        let _ = caught("drawing the state", || session.draw(&mut draw));
         draw.described
     }
 
@@ -413,6 +414,7 @@ impl Run {
     /// Runs the check for no longer than its limit, prints one line if it passes, and fails the
     /// test with the report if it does not.
     fn finish(self) {
+        let _hush = Hush::new();
         let limit = deadline::limit(environment("GRADCHECK_TIMEOUT"), self.settings.timeout);
         let (this, name) = (Arc::new(self), self_name());
         let worker = Arc::clone(&this);

@@ -6,7 +6,7 @@ use crate::case::Draw;
 use crate::failure::Failure;
 use crate::flatten::{Flatten, FlattenMut, VisitorMut};
 use crate::layout::Tree;
-use crate::panics::raise;
+use crate::panics::{caught, raise};
 use crate::probe::{Outcome, Places, Probe};
 
 /// A function to check, with the way to draw its states.
@@ -29,6 +29,8 @@ pub trait Session {
     fn train(&mut self, probe: &mut Probe);
     /// Whether a state is held.
     fn is_alive(&self) -> bool;
+    /// Lets go of the state.
+    fn discard(&mut self);
 }
 
 /// A problem made of closures that capture nothing.
@@ -119,6 +121,17 @@ where
     fn is_alive(&self) -> bool {
         self.state.is_some()
     }
+    fn discard(&mut self) {
+        self.state = None;
+    }
+}
+
+impl<S, D, W, E, T> Drop for ClosureSession<'_, S, D, W, E, T> {
+    fn drop(&mut self) {
+        // A `Drop` of the user's that panics is told of where a state is judged, and only there.
+        let state = self.state.take();
+        let _ = caught("dropping the state", || drop(state));
+    }
 }
 
 /// Parameters that are already there, with a forward and a gradient as closures.
@@ -149,6 +162,7 @@ where
     fn is_alive(&self) -> bool {
         true
     }
+    fn discard(&mut self) {}
 }
 
 /// One step of a user's update rule: the gradient, then the update, until the steps are done.

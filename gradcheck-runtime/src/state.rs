@@ -101,6 +101,11 @@ impl<'p> State<'p> {
         Ok(state)
     }
 
+    /// Lets go of the user's values.
+    pub(crate) fn discard(mut self) -> Result<(), Failure> {
+        caught("dropping the state", || self.session.discard())
+    }
+
     fn redraw(&mut self) -> Result<(), Failure> {
         let mut draw = Draw::new(&self.case);
         let session = &mut self.session;
