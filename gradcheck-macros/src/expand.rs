@@ -55,14 +55,14 @@ fn driver(check: &Check, instance: &Instance) -> TokenStream {
     let body = match &check.exact {
         None => hygienic! {
             let __problem = #problem;
-            __gc::check(&__meta, __kind, __shard, __settings, &__problem);
+            __gc::check(__meta, __kind, __shard, __settings, __problem);
         },
         Some(scalar) => {
             let on_tape = self::problem(check, Scalar::Tape);
             hygienic! {
                 let __problem = { type #scalar = f64; #problem };
                 let __exact = { type #scalar = __gc::Var; #on_tape };
-                __gc::check_exact(&__meta, __kind, __shard, __settings, &__problem, &__exact);
+                __gc::check_exact(__meta, __kind, __shard, __settings, __problem, __exact);
             }
         }
     };
@@ -70,12 +70,16 @@ fn driver(check: &Check, instance: &Instance) -> TokenStream {
     let mut run = hygienic!(#meta #settings #body);
     if let Some(self_type) = &check.self_type {
         let (lifetimes, ty, inferred) = (&self_type.lifetimes, &self_type.ty, &self_type.inferred);
+        // the check works on a thread of its own: the state borrows from nothing that ends
         run = hygienic! {
             trait __Driver {
-                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str);
+                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str)
+                where Self: 'static;
             }
             impl #lifetimes __Driver for #ty {
-                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str) { #run }
+                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str)
+                where Self: 'static
+                { #run }
             }
             <#inferred as __Driver>::run(__kind, __shard, __test);
         };

@@ -1,14 +1,16 @@
 //! A check from its first state to its report.
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Draw};
 use crate::compare::{self, Planted};
+use crate::deadline::{self, Stopped, Watch};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::FlattenMut;
-use crate::panics::caught;
+use crate::panics::{Hush, caught};
 use crate::persist;
 use crate::picture;
 use crate::probe::Outcome;
@@ -149,6 +151,7 @@ where
     V: Outcome,
     G: Outcome,
 {
+    let _hush = Hush::new();
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
     match State::draw(session, &case, settings.complex) {
@@ -172,7 +175,7 @@ fn judge(
     });
     let mut report = StateReport::new(&state, judged, steps);
     // The user's types may have a `Drop` that panics.
-    if let Err(failure) = caught("dropping the state", || drop(state)) {
+    if let Err(failure) = state.discard() {
         report.failure.get_or_insert(failure);
     }
     report
@@ -188,11 +191,14 @@ pub(crate) struct Checker<'a> {
     pub(crate) places: String,
     /// States of the whole test.
     pub(crate) cases: usize,
+    /// Where the one who waits for the check looks.
+    watch: &'a Arc<Watch>,
 }
 
 impl Checker<'_> {
     /// The state of a case, trained as the case says, or the report of how that failed.
     pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Box<StateReport>> {
+        self.watch.turn_to(case);
         let session: Box<dyn Session + '_> = self.problem.session();
         let mut state = State::draw(session, case, self.settings.complex)
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
@@ -217,20 +223,22 @@ impl Checker<'_> {
 
     /// One case, from its draw to its verdict.
     pub(crate) fn case(&self, case: &Case) -> StateReport {
-        match self.reach(case) {
+        let judged = match self.reach(case) {
             Ok(state) => {
                 let places = &self.places;
                 judge(state, self.settings, places, case.steps, self.cases, self.on_tape)
             }
             Err(report) => *report,
-        }
+        };
+        self.watch.judged(judged.is_wrong());
+        judged
     }
 
     /// The draws of a case in a few words each.
     pub(crate) fn describe(&self, case: &Case) -> Vec<(String, String)> {
         let mut draw = Draw::describing(case);
         let mut session = self.problem.session();
-        let _ = crate::panics::caught("drawing the state", || session.draw(&mut draw));
+        let _ = caught("drawing the state", || session.draw(&mut draw));
         draw.described
     }
 
@@ -280,31 +288,25 @@ const PARAMETERS_OF_ALL_STATES: usize = 4_000_000;
 const WORTH_A_THREAD: Duration = Duration::from_millis(40);
 
 /// Runs a check to its report.
-pub(crate) fn run(
-    meta: &Meta,
-    kind: Kind,
-    shard: u32,
-    settings: &Settings,
-    problem: &dyn Problem,
-    on_tape: Option<&dyn Problem>,
-) -> Report {
+fn run(run: &Run) -> Report {
     let begun = Instant::now();
-    let name = format!("{}::{}", meta.module, meta.function);
-    let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
-        random::hash_text(0, &format!("{name}{}", meta.type_name.unwrap_or("")))
-    });
+    let Run { meta, kind, settings, seed, watch, .. } = run;
+    let (kind, seed) = (*kind, *seed);
+    watch.turn_to(&Case::new(seed, 0));
     let default = if kind == Kind::RandomInit { 32 } else { 16 };
     let asked = environment("GRADCHECK_CASES").or(settings.cases);
     let places = meta.places.join(", ");
-    let mut checker = Checker { kind, settings, problem, on_tape, places, cases: 0 };
+    let (problem, on_tape) = (&*run.problem, run.on_tape.as_deref());
+    let mut checker = Checker { kind, settings, problem, on_tape, places, cases: 0, watch };
     let cases: u32 = asked.unwrap_or_else(|| checker.affordable(seed, default));
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
-        (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
+        (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(run.shard)).collect();
     checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
     report.gathered = picture::folder().map(|_| Box::default());
     let known = persist::load(meta);
+    watch.cases.store(known.len() + indices.len(), Ordering::Relaxed);
     if !known.is_empty() {
         let results = evaluate(&checker, &known, None);
         report.add(known.into_iter().zip(results).collect());
@@ -325,6 +327,10 @@ pub(crate) fn run(
         let results = evaluate(&checker, &cases, pace.map(|pace| pace * left as u32));
         done += chunk.len();
         report.add(cases.into_iter().zip(results).collect());
+    }
+    if report.trouble.is_some() {
+        // What follows calls the user's code again, which may be slow.
+        *run.failing.lock().expect("no holder panics") = Some(report.clone());
     }
     report.conclude(&checker);
     if let Some(case) = report.failing_case() {
@@ -360,43 +366,123 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
         let shared = Mutex::new(&mut results);
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| {
+                let judge = || {
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
                         let Some(case) = cases.get(i) else { break };
                         let result = checker.case(case);
                         shared.lock().expect("no holder panics")[i] = Some(result);
                     }
-                });
+                };
+                let thread = Builder::new().stack_size(deadline::stack_size());
+                thread.spawn_scoped(scope, judge).expect("a thread for the check");
             }
         });
     }
     results.into_iter().map(|result| result.expect("every case was judged")).collect()
 }
 
+/// A check that a generated test asks for.
+struct Run {
+    meta: Meta,
+    kind: Kind,
+    shard: u32,
+    settings: Settings,
+    seed: u64,
+    problem: Box<dyn Problem>,
+    /// The same with the tape scalar, forward only.
+    on_tape: Option<Box<dyn Problem>>,
+    watch: Arc<Watch>,
+    /// The report once a state has failed, before that is made smaller.
+    failing: Mutex<Option<Report>>,
+}
+
+impl Run {
+    fn new(
+        meta: Meta,
+        kind: Kind,
+        shard: u32,
+        settings: Settings,
+        problem: Box<dyn Problem>,
+    ) -> Run {
+        let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
+            let Meta { module, function, .. } = meta;
+            let name = format!("{module}::{function}{}", meta.type_name.unwrap_or(""));
+            random::hash_text(0, &name)
+        });
+        let (watch, failing) = (Arc::default(), Mutex::default());
+        Run { meta, kind, shard, settings, seed, problem, on_tape: None, watch, failing }
+    }
+
+    /// Runs the check for no longer than its limit, prints one line if it passes, and fails the
+    /// test with the report if it does not.
+    fn finish(self) {
+        let _hush = Hush::new();
+        let limit = deadline::limit(environment("GRADCHECK_TIMEOUT"), self.settings.timeout);
+        let (this, name) = (Arc::new(self), self_name());
+        let worker = Arc::clone(&this);
+        let report = deadline::within(limit, &name, &this.watch, move || run(&worker))
+            .unwrap_or_else(|stopped| this.given_up(*stopped));
+        let page = picture::publish(&report);
+        if report.trouble.is_some() {
+            // The report is the message; the panic only ends the test.
+            eprintln!("{report}{page}");
+            crate::panics::end_test(report.headline());
+        }
+        println!("{}{page}", report.summary());
+    }
+
+    /// The report of a check that did not come to its end.
+    fn given_up(self: &Arc<Run>, mut stopped: Stopped) -> Report {
+        let found = self.failing.lock().expect("no holder panics").take();
+        let mut report = found.unwrap_or_else(|| Report::new(&self.meta, self.kind, self.seed));
+        if let Some(case) = report.failing_case().or(stopped.case.as_ref()).cloned() {
+            let this = Arc::clone(self);
+            // Drawing may be what does not return.
+            let redrawn = deadline::within(REDRAW, &self_name(), &Arc::default(), move || {
+                let mut draw = Draw::describing(&case);
+                let mut session = this.problem.session();
+                let _ = caught("drawing the state", || session.draw(&mut draw));
+                draw
+            });
+            if let Ok(draw) = redrawn {
+                stopped.dims = draw.dims.into_iter().map(|dim| (dim.name, dim.value)).collect();
+                stopped.draws = draw.described;
+            }
+        }
+        report.stop(stopped);
+        report
+    }
+}
+
+/// How long the state that a check stopped at may take to be drawn again.
+const REDRAW: Option<Duration> = Some(Duration::from_secs(1));
+
+/// The running test's name, for the thread that works for it.
+fn self_name() -> String {
+    std::thread::current().name().unwrap_or("gradcheck").to_owned()
+}
+
 /// Runs a check, prints one line if it passes, and fails the test with the report if it does not.
-pub fn check(meta: &Meta, kind: Kind, shard: u32, settings: Settings, problem: &dyn Problem) {
-    finish(&run(meta, kind, shard, &settings, problem, None));
+pub fn check(
+    meta: Meta,
+    kind: Kind,
+    shard: u32,
+    settings: Settings,
+    problem: impl Problem + 'static,
+) {
+    Run::new(meta, kind, shard, settings, Box::new(problem)).finish();
 }
 
 /// The same where the forward can also be run on the tape.
 pub fn check_exact(
-    meta: &Meta,
+    meta: Meta,
     kind: Kind,
     shard: u32,
     settings: Settings,
-    problem: &dyn Problem,
-    on_tape: &dyn Problem,
+    problem: impl Problem + 'static,
+    on_tape: impl Problem + 'static,
 ) {
-    finish(&run(meta, kind, shard, &settings, problem, Some(on_tape)));
-}
-
-fn finish(report: &Report) {
-    let page = picture::publish(report);
-    if report.trouble.is_some() {
-        // The report is the message; the panic only ends the test.
-        eprintln!("{report}{page}");
-        crate::panics::end_test(report.headline());
-    }
-    println!("{}{page}", report.summary());
+    let run = Run::new(meta, kind, shard, settings, Box::new(problem));
+    Run { on_tape: Some(Box::new(on_tape)), ..run }.finish();
 }

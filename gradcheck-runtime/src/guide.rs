@@ -100,6 +100,7 @@ pub mod when_a_check_fails {
     //! | wrong shape | the report lists what is missing and what does not fit |
     //! | not finite | a NaN or an infinity in the forward or the gradient: a fault, or a state outside the domain; draw others |
     //! | returned an error, panicked | the message is shown |
+    //! | not done after 10 min | a call that never returns: the report names it and its state. A slow one: fewer `cases`, smaller `dims`, `method`, or more time with `timeout = Duration::from_secs(3600)` or GRADCHECK_TIMEOUT=3600 |
     //! | the training run diverged | a lower `learning_rate`, or none: then each step is halved until the forward decreases |
     //! | nothing to perturb, the forward returns nothing | an empty `wrt` or output; start the sizes at 1 |
     //! | no state could be drawn | the strategy rejected too much |

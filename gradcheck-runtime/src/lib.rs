@@ -423,6 +423,7 @@
 //! | `seed = 1` | seed of the draws | a hash of the function's path: every run is the same |
 //! | `method = ..` | [`Method`]: `Exhaustive`, `Directional { probes }` or `Auto` | `Auto`: every component, up to [`Method::AUTO_FORWARDS`] (30,000) forwards for a test, or some 470 parameters in 32 states; beyond, directions and a sample of components |
 //! | `complex = ..` | what a complex gradient holds: a [`Convention`] | `Convention::Ascent`, `dL/dx + i dL/dy` |
+//! | `timeout = Duration::from_secs(60)` | how long a test may take; zero is no limit | ten minutes |
 //! | `shards = 8` | eight tests, each with an eighth of the states | 1 |
 //! | `allow_zero(b, self.gamma)` | these blocks may have a zero gradient in every state | a block that no state exercises fails the check |
 //! | `name = "x"` | the tests stand in a module `gradcheck_x` | `gradcheck_<function>`, for a method `gradcheck_<type>_<method>` |
@@ -444,6 +445,7 @@
 //!     cases = 8,
 //!     seed = 1,
 //!     method = Method::Directional { probes: 4 },
+//!     timeout = Duration::from_secs(60),
 //!     shards = 2, // random_init_0, random_init_1, ..
 //!     name = "variance",
 //! )]
@@ -464,6 +466,7 @@
 //! | --- | --- |
 //! | `GRADCHECK_CASES` | number of states, over what the attribute says |
 //! | `GRADCHECK_SEED` | seed, over what the attribute says; a failure prints the one to use |
+//! | `GRADCHECK_TIMEOUT` | seconds that a test may take, over what the attribute says; 0 is no limit |
 //! | `GRADCHECK_REGRESSIONS` | another folder than `proptest-regressions` of the crate for failing cases, which are tried first the next time; `off` keeps none |
 //! | `GRADCHECK_REPORT` | a folder for a page of each check and a list of all, `index.html`; with the feature `serde` also [JSON](record). Relative to the crate's folder, where `cargo test` runs tests |
 //! | `NO_COLOR` | no colours, on a terminal either |
@@ -497,6 +500,7 @@ extern crate self as gradcheck_runtime;
 mod case;
 mod check;
 mod compare;
+mod deadline;
 pub mod diagnose;
 pub mod evidence;
 mod failure;
@@ -523,6 +527,7 @@ pub mod var;
 
 pub use crate::check::{StateReport, check_at};
 pub use crate::compare::Planted;
+pub use crate::deadline::Stopped;
 pub use crate::failure::Failure;
 pub use crate::report::{Found, Grade, Report, Trouble, Unexercised};
 pub use crate::settings::{Convention, Method, Settings};
@@ -539,8 +544,10 @@ pub mod prelude {
     };
     // A forward generic over its scalar, written inline, says `F::zero()`.
     pub use num_traits::{One as _, Zero as _};
+    // For `timeout = Duration::from_secs(60)`.
     pub use proptest;
     pub use proptest::prelude::*;
+    pub use std::time::Duration;
 }
 
 /// Everything

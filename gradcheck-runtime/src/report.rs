@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
 use crate::compare::Planted;
+use crate::deadline::{Stopped, span};
 use crate::diagnose::diagnose;
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::number;
@@ -61,6 +62,8 @@ pub enum Trouble {
     State(Box<Found>),
     /// These blocks could hold anything: no state would have shown it.
     NeverExercised(Vec<Unexercised>),
+    /// The check was not done when its time was up, and no state had failed.
+    TimedOut(Box<Stopped>),
 }
 
 /// A block whose gradient no state put to the test.
@@ -283,12 +286,7 @@ impl Report {
             }
         }
         if let Some(Trouble::State(found)) = &mut self.trouble {
-            let mut states: Vec<Evidence> = self
-                .failing
-                .iter()
-                .filter(|(_, state)| state.failure.is_none())
-                .map(|(_, state)| state.evidence.clone())
-                .collect();
+            let mut states = failing_evidence(&self.failing);
             // The same draws before training: is it wrong there too?
             for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
                 let before = checker.case(&Case { steps: 0, ..case.clone() });
@@ -311,6 +309,25 @@ impl Report {
             gathered.finish(checker, self.failing_case());
             self.gathered = Some(gathered);
         }
+    }
+
+    /// Makes do with what was known when the time was up.
+    pub(crate) fn stop(&mut self, stopped: Stopped) {
+        self.elapsed = stopped.limit;
+        let Some(Trouble::State(found)) = &mut self.trouble else {
+            self.trouble = Some(Trouble::TimedOut(Box::new(stopped)));
+            return;
+        };
+        if found.state.failure.is_none() {
+            let mut states = failing_evidence(&self.failing);
+            states.extend(self.passing.iter().cloned());
+            self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
+        }
+        self.notes.insert(format!(
+            "the time limit of {} was reached while a smaller case was looked for",
+            span(stopped.limit)
+        ));
+        found.draws = stopped.draws;
     }
 
     fn is_allowed(&self, block: &BlockSummary) -> bool {
@@ -375,6 +392,9 @@ impl Report {
                 let names: Vec<&str> = blocks.iter().map(|b| b.block.as_str()).collect();
                 format!("{function}: never exercised: {}", names.join(", "))
             }
+            Some(Trouble::TimedOut(stopped)) => {
+                format!("{function}: not done after {}", span(stopped.limit))
+            }
             Some(Trouble::State(found)) => {
                 let at = found.place();
                 match &found.state.failure {
@@ -429,6 +449,7 @@ impl Report {
                 out.plain("  A check of no states proves nothing: set `cases`, or GRADCHECK_CASES, to 1 or more.");
             }
             Some(Trouble::NeverExercised(blocks)) => self.write_unexercised(out, blocks),
+            Some(Trouble::TimedOut(stopped)) => write_stopped(out, stopped),
             Some(Trouble::State(found)) => self.write_state(out, found),
         }
         if !self.notes.is_empty() {
@@ -632,14 +653,82 @@ impl Report {
 
 impl Found {
     pub(crate) fn place(&self) -> String {
-        let dims: Vec<String> = self.state.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
-        let dims = if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) };
+        let dims = dims(&self.state.dims);
         match self.state.steps {
             0 => format!("at a random initialisation{dims}"),
             1 => format!("after 1 training step{dims}"),
             k => format!("after {k} training steps{dims}"),
         }
     }
+}
+
+/// ` (n = 3, m = 4)`, or nothing.
+fn dims(dims: &[(String, usize)]) -> String {
+    let dims: Vec<String> = dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+    if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) }
+}
+
+fn failing_evidence(failing: &[(Case, StateReport)]) -> Vec<Evidence> {
+    let judged = failing.iter().filter(|(_, state)| state.failure.is_none());
+    judged.map(|(_, state)| state.evidence.clone()).collect()
+}
+
+/// What the user's code was doing when the time was up, how far the check had come, and what to
+/// do about it.
+fn write_stopped(out: &mut Page, stopped: &Stopped) {
+    let Stopped { during, running, judged, failing, cases, returned, .. } = stopped;
+    let (limit, pace) = (span(stopped.limit), span(stopped.pace()));
+    let during = during.unwrap_or("the check itself");
+    let state = match stopped.case.as_ref().map_or(0, |case| case.steps) {
+        0 => "a random initialisation".to_owned(),
+        1 => "a state of 1 training step".to_owned(),
+        k => format!("a state of {k} training steps"),
+    };
+    let state = format!("{state}{}", dims(&stopped.dims));
+    let before = match returned {
+        0 => "No call of forward or gradient came back".to_owned(),
+        1 => format!("1 call of forward or gradient came back, after {pace}"),
+        n => format!("{n} calls of forward and gradient came back, {pace} each"),
+    };
+    out.blank();
+    match stopped.is_stuck() {
+        true => out.plain(&format!(
+            "  Has not returned for the last {} of {limit}: {during}, called at {state}. {before}.",
+            span(*running),
+        )),
+        false => out.plain(&format!(
+            "  {before}: the code is slow, and does not hang. Under way: {during}, at {state}."
+        )),
+    }
+    for (name, value) in stopped.draws.iter().take(ROWS) {
+        out.clipped(&format!("    {name} = {value}"));
+    }
+    out.blank();
+    let fails = match failing {
+        0 => "none of them fails".to_owned(),
+        n => format!("{n} of them fail"),
+    };
+    match (judged, cases) {
+        (0, 0) => out.plain("  No state has been judged."),
+        (0, cases) => out.plain(&format!("  No state of {cases} has been judged.")),
+        (judged, cases) => {
+            out.plain(&format!("  {judged} of {cases} states have been judged; {fails}."));
+        }
+    }
+    out.blank();
+    if !stopped.is_stuck() {
+        if let Some(whole) = stopped.whole() {
+            out.plain(&format!("  At this pace the whole check takes {}.", span(whole)));
+        }
+        out.plain(
+            "  For fewer calls: smaller `dims`, `cases = 4`, or `method = Method::Directional { probes: 2 }`; \
+             for faster ones: `opt-level = 2` in the profile `test`.",
+        );
+    }
+    out.plain(
+        "  For more time: `timeout = Duration::from_secs(3600)`, or GRADCHECK_TIMEOUT=3600 in the \
+         environment; 0 is no limit.",
+    );
 }
 
 impl fmt::Display for Report {

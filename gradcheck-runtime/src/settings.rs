@@ -1,5 +1,6 @@
 //! What a check may be told.
 use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
 
 /// How the numeric side is had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +100,9 @@ pub struct Settings {
     pub steps: Option<RangeInclusive<usize>>,
     /// Rate of plain gradient descent. Default: the step is halved until the forward decreases.
     pub learning_rate: Option<f64>,
+    /// How long a generated test may take; zero is no limit. Default: ten minutes. It does not
+    /// hold for [`check_at`](crate::check_at), which runs where it is called.
+    pub timeout: Option<Duration>,
 }
 
 impl Settings {

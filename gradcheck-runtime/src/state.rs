@@ -109,6 +109,11 @@ impl<'p> State<'p> {
         Ok(state)
     }
 
+    /// Lets go of the user's values.
+    pub(crate) fn discard(mut self) -> Result<(), Failure> {
+        caught("dropping the state", || self.session.discard())
+    }
+
     fn redraw(&mut self) -> Result<(), Failure> {
         let mut draw = Draw::new(&self.case);
         let session = &mut self.session;
@@ -177,7 +182,7 @@ impl<'p> State<'p> {
         stored
     }
 
-    fn eval(&mut self, wants: bool, during: &str) -> Result<(), Failure> {
+    fn eval(&mut self, wants: bool, during: &'static str) -> Result<(), Failure> {
         self.probe.begin(wants);
         if wants {
             self.gradients += 1;

@@ -96,7 +96,7 @@ impl Report {
         }
         match &self.trouble {
             None => {}
-            Some(Trouble::NoCases) => record.failure = Some(self.headline()),
+            Some(Trouble::NoCases | Trouble::TimedOut(_)) => record.failure = Some(self.headline()),
             Some(Trouble::NeverExercised(blocks)) => {
                 let said = blocks.iter().map(|b| format!("{}: {}", cut(&b.block, NAME), b.why()));
                 record.unexercised = said.take(ROWS).collect();
