@@ -476,7 +476,7 @@ pub mod strategy;
 mod style;
 pub mod var;
 
-pub use crate::check::{StateReport, check_at};
+pub use crate::check::{StateReport, check_at, check_exact_at};
 pub use crate::compare::Planted;
 pub use crate::failure::Failure;
 pub use crate::report::{Found, Grade, Report, Trouble, Unexercised};

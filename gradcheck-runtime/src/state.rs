@@ -340,6 +340,11 @@ impl<'p> State<'p> {
             .collect()
     }
 
+    /// Number of the forward's outputs.
+    pub(crate) fn outputs_count(&self) -> usize {
+        self.outputs.values.len()
+    }
+
     /// The component of output `j` and parameter `i`.
     pub(crate) fn component(&self, i: usize, j: usize) -> usize {
         match self.form {
@@ -478,33 +483,43 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in the components asked about: how far apart the gradients
-    /// are at points a few units of rounding from the state.
-    ///
-    /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
-    /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
-    /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
-    /// the largest component, and of the outputs over the parameter's scale: rounding of what
-    /// the user's function computed on the way.
+    /// What the user's own arithmetic leaves open in the components asked about: the [`Spread`]
+    /// of the gradient around the state, and as a floor some units of rounding of the largest
+    /// component, and of the outputs over the parameter's scale: rounding of what the user's
+    /// function computed on the way.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
         asked: impl Iterator<Item = usize>,
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        let mut floor = vec![16.0 * roundoff * largest(analytic); analytic.len()];
         if self.form == Form::Gradient {
             let outputs = self.output_size();
-            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
-                *bound = bound.max(4.0 * roundoff * outputs / scale);
+            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
+                *floor = floor.max(4.0 * roundoff * outputs / scale);
             }
         }
+        let spread = self.spread(analytic.len(), asked);
+        floor.iter().zip(&spread.bound).map(|(floor, seen)| floor.max(*seen)).collect()
+    }
+
+    /// How far apart the gradients are at points a few units of rounding from the state.
+    ///
+    /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
+    /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
+    /// gradient that has lost its digits moves in steps.
+    pub(crate) fn spread(
+        &mut self,
+        components: usize,
+        asked: impl Iterator<Item = usize>,
+    ) -> Spread {
+        let mut found = Spread { bound: vec![0.0; components], still: vec![false; components] };
         let mut roundoffs = vec![0.0; self.primal.values.len()];
         for leaf in &self.primal.leaves {
             roundoffs[leaf.range.clone()].fill(leaf.roundoff);
         }
-        let mut still = vec![false; analytic.len()];
-        asked.for_each(|i| still[i] = true);
+        asked.for_each(|i| found.still[i] = true);
         for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
@@ -517,7 +532,7 @@ impl<'p> State<'p> {
                     .collect();
                 let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
                 if self.revive().is_err() {
-                    return bound;
+                    return found;
                 }
                 let Ok(moved) = moved else { continue };
                 match &mut spread {
@@ -530,16 +545,16 @@ impl<'p> State<'p> {
                 }
             }
             for (i, (low, high)) in spread.into_iter().flatten().enumerate() {
-                if still[i] && high > low {
-                    bound[i] = bound[i].max(4.0 * (high - low));
-                    still[i] = false;
+                if found.still[i] && high > low {
+                    found.bound[i] = 4.0 * (high - low);
+                    found.still[i] = false;
                 }
             }
-            if !still.contains(&true) {
+            if !found.still.contains(&true) {
                 break;
             }
         }
-        bound
+        found
     }
 
     /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
@@ -712,11 +727,14 @@ impl<'p> State<'p> {
         &self.weights
     }
 
-    /// Whether outputs computed otherwise are those at the state, to a few digits.
-    pub(crate) fn outputs_match(&self, outputs: &[f64]) -> bool {
+    /// Whether outputs computed otherwise, each known to within its error, are those at the
+    /// state: to a few digits, or to what rounding has left of them.
+    pub(crate) fn outputs_match(&self, outputs: &[f64], errors: &[f64]) -> bool {
         let slack = 1e-9 * largest(&self.base);
-        outputs.len() == self.base.len()
-            && outputs.iter().zip(&self.base).all(|(a, b)| (a - b).abs() <= slack + 1e-6 * b.abs())
+        let same = |(i, base): (usize, &f64)| {
+            (outputs[i] - base).abs() <= slack + 1e-6 * base.abs() + 2.0 * errors[i]
+        };
+        outputs.len() == self.base.len() && self.base.iter().enumerate().all(same)
     }
 
     /// Seed of everything random about this state.
@@ -732,11 +750,6 @@ impl<'p> State<'p> {
                 self.base.iter().zip(&self.weights).fold(0.0, |m, (o, w)| (o * w).abs().max(m))
             }
         }
-    }
-
-    /// The length on which parameter `i` is of order one.
-    pub(crate) fn scale_of(&self, i: usize) -> f64 {
-        self.scales[i]
     }
 
     /// Root mean square of a block's scales.
@@ -862,6 +875,14 @@ impl<'p> State<'p> {
             None => Ok(()),
         }
     }
+}
+
+/// What small changes of the parameters make of the gradient.
+pub(crate) struct Spread {
+    /// Four times the distance between the furthest two values; 0 where none moved.
+    pub(crate) bound: Vec<f64>,
+    /// Of those asked about, the components that no change moved.
+    pub(crate) still: Vec<bool>,
 }
 
 /// How far the analytic slope is from the numeric one, and what the steps leave open.
