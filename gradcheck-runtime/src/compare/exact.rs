@@ -22,8 +22,8 @@ use crate::var::{Event, Note, Tape, Var};
 
 /// Lines along which a disagreement is confirmed by a difference; beyond them the tape must do.
 const CONFIRMED: usize = 24;
-/// States aside at which a component next to a tie is judged.
-const ASIDE: u64 = 2;
+/// States aside at which a component next to a tie is judged: on either side of it, most likely.
+const ASIDE: u64 = 6;
 
 /// The forward of one check, drawn with the tape scalar.
 struct OnTape<'s> {
@@ -41,6 +41,8 @@ struct Recorded {
     ids: Vec<Option<u32>>,
     /// The first operation that is not smooth there, or may have taken another branch.
     doubt: Option<Note>,
+    /// A step function was taken, whose small steps may stand for a slope.
+    stepped: bool,
 }
 
 /// What the tape has shown to be off by more than the tolerance and its own bound.
@@ -74,6 +76,11 @@ pub(crate) fn judge(
         }
     };
     let mut evidence = unjudged(state, settings, analytic, steps);
+    if recorded.stepped && !slope_holds(state, settings, &recorded, &evidence) {
+        let reason = "the forward rounds, and its slope is not that of the tape";
+        state.notes.push(format!("differences in place of the tape: {reason}"));
+        return super::judge(state, settings, evidence.analytic, steps, cases);
+    }
     evidence.numeric.clone_from(&recorded.derivative);
     evidence.bound.clone_from(&recorded.bound);
     let tolerance = tolerances(&evidence);
@@ -88,7 +95,8 @@ pub(crate) fn judge(
                 return super::judge(state, settings, evidence.analytic, steps, cases);
             }
         };
-        look_aside(state, &mut on_tape, &mut evidence, &tolerance, &suspects, &near)?;
+        let kinked = recorded.doubt.is_some();
+        look_aside(state, &mut on_tape, &mut evidence, &tolerance, &suspects, &near, kinked)?;
     }
     if let Some(note) = recorded.doubt
         && evidence.verdict.contains(&Verdict::Kink)
@@ -108,6 +116,31 @@ fn describe(Note { event, operation, .. }: Note) -> String {
         Event::Singular => format!("`{operation}` where its derivative is infinite"),
         Event::Dropped | Event::Discretised | Event::Foreign => format!("`{operation}`"),
     }
+}
+
+/// Whether a difference along a random direction shows the slope that the tape has.
+fn slope_holds(
+    state: &mut State<'_>,
+    settings: &Settings,
+    recorded: &Recorded,
+    evidence: &Evidence,
+) -> bool {
+    let mut bench = super::bench(state, settings, evidence);
+    let tangent = state.form == Form::Tangent;
+    let direction = if tangent { state.tangent() } else { state.random_direction(0x736c_6f70) };
+    let slope = |j: usize| match state.form {
+        Form::Tangent => recorded.derivative[j],
+        _ => (direction.iter().enumerate())
+            .map(|(i, u)| u * recorded.derivative[state.component(i, j)])
+            .sum(),
+    };
+    let targets: Vec<Target> = (bench.noise.iter().enumerate())
+        .map(|(j, &noise)| Target { analytic: slope(j), tolerance: 1e-3, noise })
+        .collect();
+    let mut estimates = Vec::new();
+    let line = &mut state.along(&direction);
+    bench.kernel.differentiate(line, bench.epsilon, &targets, &mut estimates);
+    estimates.iter().all(|estimate| estimate.finding == Finding::Agrees)
 }
 
 /// Settles the components that the tape alone settles, and returns the others.
@@ -185,11 +218,7 @@ fn own_rounding(
     let by_hand = recorded.roundings(state);
     let spread = state.spread(analytic.len(), asked.iter().copied());
     let mut own = spread.bound;
-    for &i in asked {
-        if spread.still[i] {
-            own[i] = by_hand[i];
-        }
-    }
+    asked.iter().for_each(|&i| own[i] = own[i].max(by_hand[i]));
     own
 }
 
@@ -334,6 +363,7 @@ fn look_aside(
     tolerance: &[f64],
     suspects: &Suspects,
     near: &[usize],
+    kinked: bool,
 ) -> Result<(), Failure> {
     if near.is_empty() {
         return Ok(());
@@ -360,10 +390,10 @@ fn look_aside(
         state.move_back(home)?;
     }
     for &i in near {
-        let excused = evidence.verdict[i] == Verdict::Undecided;
+        let on_kink = kinked || evidence.verdict[i] == Verdict::Wrong;
         evidence.verdict[i] = match (wrong[i], right[i]) {
             (true, _) => Verdict::Wrong,
-            (false, true) if !excused => Verdict::Kink,
+            (false, true) if on_kink => Verdict::Kink,
             (false, _) => Verdict::Undecided,
         };
         if wrong[i] {
@@ -424,7 +454,8 @@ impl OnTape<'_> {
         let doubtful = [Event::Tie, Event::Kink, Event::Singular, Event::NearTie];
         let doubt = doubtful.iter().find_map(|event| notes.iter().find(|n| n.event == *event));
         let (derivative, bound) = sweep(state, &ids);
-        Ok(Ok(Recorded { derivative, bound, ids, doubt: doubt.copied() }))
+        let stepped = Tape::counts().of(Event::Discretised) > 0;
+        Ok(Ok(Recorded { derivative, bound, ids, doubt: doubt.copied(), stepped }))
     }
 }
 

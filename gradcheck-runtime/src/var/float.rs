@@ -107,6 +107,12 @@ impl Var {
         }
     }
 
+    /// Counts a step function at `distance` from its jump.
+    fn stepped(self, name: &'static str, distance: f64) {
+        self.kink(name, distance);
+        self.discretised(name);
+    }
+
     /// Distance to the nearest integer; at zero, where `trunc` is smooth, to the nearest other.
     fn to_jump_of_trunc(self) -> f64 {
         if self.re.abs() < 0.5 { 1.0 } else { (self.re - self.re.round()).abs() }
@@ -257,19 +263,19 @@ impl Float for Var {
     }
 
     fn floor(self) -> Var {
-        self.kink("floor", self.to_integer());
+        self.stepped("floor", self.to_integer());
         Var::constant(self.re.floor())
     }
     fn ceil(self) -> Var {
-        self.kink("ceil", self.to_integer());
+        self.stepped("ceil", self.to_integer());
         Var::constant(self.re.ceil())
     }
     fn round(self) -> Var {
-        self.kink("round", (self.re.fract().abs() - 0.5).abs());
+        self.stepped("round", (self.re.fract().abs() - 0.5).abs());
         Var::constant(self.re.round())
     }
     fn trunc(self) -> Var {
-        self.kink("trunc", self.to_jump_of_trunc());
+        self.stepped("trunc", self.to_jump_of_trunc());
         Var::constant(self.re.trunc())
     }
     fn fract(self) -> Var {

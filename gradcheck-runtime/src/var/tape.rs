@@ -13,6 +13,9 @@ const PURE: u32 = NONE - 1;
 /// Events are described for the first few, and the first of each kind, only; all are counted.
 const NOTES: usize = 8;
 
+/// Roundings of a partial derivative that is written by hand.
+const BY_HAND: f64 = 4.0;
+
 /// One recorded operation: 40 bytes.
 #[derive(Clone, Copy)]
 struct Node {
@@ -63,8 +66,8 @@ pub enum Event {
     Singular,
     /// A derivative lost by a conversion: `to_f64`, `to_f32`, `integer_decode`.
     Dropped,
-    /// A value converted to an integer: a step function, whose derivative is zero as it should be
-    /// unless the integer is computed with further.
+    /// A value rounded or converted to an integer: a step function, whose derivative is zero, as
+    /// it should be unless small steps stand for what they round.
     Discretised,
     /// A value from another thread's tape, or from before the last [`Tape::reset`]. Everything
     /// computed from it is lost to the tape.
@@ -328,12 +331,13 @@ impl Tape {
         })
     }
 
-    /// How far a derivative may be off that is formed by hand from the same steps in `f64`, to
-    /// within a small factor: one for each variable, of the weighted sum of `outputs`.
+    /// How far a derivative may be off that is formed by hand from the same steps in `f64`: one
+    /// for each variable, of the weighted sum of `outputs`.
     ///
     /// A hand-written gradient adds up the same products of partial derivatives, one for each
     /// path from an output to the variable, in some order and grouping. A rounding of each
-    /// partial moves the sum by no more than u times the sum of the paths' magnitudes. A function
+    /// partial moves the sum by no more than u times the sum of the paths' magnitudes; formulas such
+    /// as `p * (1 - p)` or `1 - t * t` have a few. A function
     /// of a pure number (`exp`, `tanh`, `sin`) has a derivative that is often had by a
     /// subtraction from one, `1 - t * t` or `p - 1`: its rounding is u, not u of what is left.
     pub(crate) fn roundings(outputs: &[(u32, f64)]) -> Vec<f64> {
@@ -365,7 +369,7 @@ impl Tape {
                         + bound_of_product(partial.max(least), size);
                 }
             }
-            let of = |id: &u32| adjoints.get(*id as usize).map_or(0.0, |a| U * a[1]);
+            let of = |id: &u32| adjoints.get(*id as usize).map_or(0.0, |a| BY_HAND * U * a[1]);
             variables.iter().map(of).collect()
         })
     }
