@@ -140,7 +140,10 @@ fn slope_holds(
     let mut estimates = Vec::new();
     let line = &mut state.along(&direction);
     bench.kernel.differentiate(line, bench.epsilon, &targets, &mut estimates);
-    estimates.iter().all(|estimate| estimate.finding == Finding::Agrees)
+    // Nothing is known of a forward that stands still on the tape and off it.
+    estimates.iter().zip(&targets).all(|(estimate, target)| {
+        estimate.finding == Finding::Agrees && target.analytic != 0.0
+    })
 }
 
 /// Settles the components that the tape alone settles, and returns the others.
@@ -204,10 +207,12 @@ fn allow_for_rounding(
     suspects
 }
 
-/// What rounding may have cost the user's own formula, for the components asked about: how far
-/// small changes of the parameters move it, or, where they do not move it at all, the rounding
-/// of the same steps taken by hand. A formula that lost its digits (`p - 1` where p is 1 but for
-/// its last digit) stands still.
+/// What rounding may have cost the user's own formula, for the components asked about.
+///
+/// How far small changes of the parameters move it; but a formula that has lost all its digits
+/// (`p - 1` where p is 1 but for its last one) stands still. So at least the rounding of the same
+/// steps taken by hand, and some units of the largest component: what a forward that leaves
+/// out terms below its own rounding cannot show.
 fn own_rounding(
     state: &mut State<'_>,
     recorded: &Recorded,
@@ -218,7 +223,9 @@ fn own_rounding(
     let by_hand = recorded.roundings(state);
     let spread = state.spread(analytic.len(), asked.iter().copied());
     let mut own = spread.bound;
-    asked.iter().for_each(|&i| own[i] = own[i].max(by_hand[i]));
+    let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
+    let least = 16.0 * state.primal.roundoff() * largest;
+    asked.iter().for_each(|&i| own[i] = own[i].max(by_hand[i]).max(least));
     own
 }
 
