@@ -25,6 +25,9 @@ const CONFIRMED: usize = 24;
 /// States aside at which a component next to a tie is judged: on either side of it, most likely.
 const ASIDE: u64 = 6;
 
+const REFUTED: &str =
+    "differences in place of the tape: a difference refutes the derivative on the tape";
+
 /// The forward of one check, drawn with the tape scalar.
 struct OnTape<'s> {
     session: Box<dyn Session + 's>,
@@ -87,16 +90,15 @@ pub(crate) fn judge(
     let open = agree(&mut evidence, &tolerance);
     if !open.is_empty() {
         let suspects = allow_for_rounding(state, &recorded, &mut evidence, &tolerance, &open);
-        let near = match confirm(state, settings, &recorded, &mut evidence, &suspects) {
-            Some(near) => near,
-            None => {
-                let reason = "a difference refutes the derivative on the tape";
-                state.notes.push(format!("differences in place of the tape: {reason}"));
-                return super::judge(state, settings, evidence.analytic, steps, cases);
-            }
+        let Some(near) = confirm(state, settings, &recorded, &mut evidence, &suspects) else {
+            state.notes.push(REFUTED.to_owned());
+            return super::judge(state, settings, evidence.analytic, steps, cases);
         };
-        let kinked = recorded.doubt.is_some();
-        look_aside(state, &mut on_tape, &mut evidence, &tolerance, &suspects, &near, kinked)?;
+        let aside = Aside { settings, on_tape: &mut on_tape, suspects, near };
+        if !aside.judge(state, &mut evidence, &tolerance, recorded.doubt.is_some())? {
+            state.notes.push(REFUTED.to_owned());
+            return super::judge(state, settings, evidence.analytic, steps, cases);
+        }
     }
     if let Some(note) = recorded.doubt
         && evidence.verdict.contains(&Verdict::Kink)
@@ -229,19 +231,27 @@ fn own_rounding(
     own
 }
 
-/// One difference along each suspect's line. Returns the components to be judged aside, or
-/// `None` where a difference refutes the tape.
+/// Components to be judged aside.
+struct Near {
+    components: Vec<usize>,
+    /// Those of them where a difference speaks against the tape.
+    disputed: Vec<usize>,
+}
+
+/// One difference along each suspect's line, or along some where there are many. Returns the
+/// components to be judged aside, or `None` where a difference refutes the tape.
 fn confirm(
     state: &mut State<'_>,
     settings: &Settings,
     recorded: &Recorded,
     evidence: &mut Evidence,
     suspects: &Suspects,
-) -> Option<Vec<usize>> {
-    let mut near = suspects.excused.clone();
+) -> Option<Near> {
+    let mut found = Near { components: suspects.excused.clone(), disputed: Vec::new() };
     if suspects.wrong.is_empty() {
-        return Some(near);
+        return Some(found);
     }
+    let Near { components: near, disputed } = &mut found;
     let mut bench = super::bench(state, settings, evidence);
     let mut is_suspect = vec![false; evidence.analytic.len()];
     suspects.wrong.iter().for_each(|&i| is_suspect[i] = true);
@@ -281,21 +291,19 @@ fn confirm(
                 continue;
             }
             evidence.verdict[i] = Verdict::Wrong;
-            let (d, numeric) = (recorded.derivative[i], estimate.numeric);
             match estimate.finding {
                 Finding::Kink | Finding::Wrong { near_kink: true } => near.push(i),
-                _ if (d - numeric).abs()
-                    > 2.0 * estimate.bound
-                        + recorded.bound[i]
-                        + 1e-6 * (d.abs() + numeric.abs()) =>
-                {
-                    return None;
+                _ if !recorded.is_refuted(i, estimate) => {}
+                // On a kink a difference shows the mean of both sides.
+                _ if recorded.doubt.is_some() => {
+                    near.push(i);
+                    disputed.push(i);
                 }
-                _ => {}
+                _ => return None,
             }
         }
     }
-    Some(near)
+    Some(found)
 }
 
 /// A line through the state that a difference is taken along.
@@ -360,55 +368,107 @@ impl Line {
     }
 }
 
-/// Judges components at states aside, where nothing ties and a formula that jumps cannot excuse
+/// Components judged at states aside, where nothing ties and a formula that jumps cannot excuse
 /// itself: a gradient that is right all around is right at a kink too, where a program's
 /// derivative need not even lie between the one-sided ones.
-fn look_aside(
-    state: &mut State<'_>,
-    on_tape: &mut OnTape<'_>,
-    evidence: &mut Evidence,
-    tolerance: &[f64],
-    suspects: &Suspects,
-    near: &[usize],
-    kinked: bool,
-) -> Result<(), Failure> {
-    if near.is_empty() {
-        return Ok(());
-    }
-    let mut wrong = vec![false; evidence.analytic.len()];
-    let mut right = vec![false; evidence.analytic.len()];
-    for trial in 0..ASIDE {
-        let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-        if let Ok(Ok(there)) = on_tape.record(state) {
-            let off = |i: usize| (gradient[i] - there.derivative[i]).abs();
-            let allowed =
-                |i: usize| tolerance[i] * (gradient[i].abs() + there.derivative[i].abs());
-            let (close, far): (Vec<usize>, Vec<usize>) = (near.iter().copied())
-                .filter(|&i| is_known(there.derivative[i], there.bound[i]))
-                .partition(|&i| off(i) <= allowed(i) + there.bound[i]);
-            close.into_iter().for_each(|i| right[i] |= there.bound[i] <= allowed(i));
-            if !far.is_empty() {
-                let own = own_rounding(state, &there, &gradient, &far);
-                for i in far {
-                    wrong[i] |= off(i) > allowed(i) + there.bound[i] + own[i];
+struct Aside<'a, 't> {
+    settings: &'a Settings,
+    on_tape: &'a mut OnTape<'t>,
+    suspects: Suspects,
+    near: Near,
+}
+
+impl Aside<'_, '_> {
+    /// Gives the components their verdicts; false where a difference refutes the tape.
+    fn judge(
+        mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        tolerance: &[f64],
+        on_kink: bool,
+    ) -> Result<bool, Failure> {
+        if self.near.components.is_empty() {
+            return Ok(true);
+        }
+        let mut wrong = vec![false; evidence.analytic.len()];
+        let mut right = vec![false; evidence.analytic.len()];
+        let mut confirmed = false;
+        for trial in 0..ASIDE {
+            let Ok((home, gradient)) = state.move_aside(trial) else { continue };
+            let far = self.look(state, &gradient, tolerance, &mut right);
+            let refuted = match &far {
+                Some((there, far)) if !far.is_empty() => {
+                    far.iter().for_each(|&i| wrong[i] = true);
+                    !std::mem::replace(&mut confirmed, true)
+                        && self.is_refuted(state, there, &gradient, far[0])
                 }
+                _ => false,
+            };
+            state.move_back(home)?;
+            if refuted {
+                return Ok(false);
             }
         }
-        state.move_back(home)?;
-    }
-    for &i in near {
-        let on_kink = kinked || evidence.verdict[i] == Verdict::Wrong;
-        evidence.verdict[i] = match (wrong[i], right[i]) {
-            (true, _) => Verdict::Wrong,
-            (false, true) if on_kink => Verdict::Kink,
-            (false, _) => Verdict::Undecided,
-        };
-        if wrong[i] {
-            // By what was seen aside, where its own jumps have no part.
-            evidence.bound[i] -= suspects.own[i];
+        // No kink, if a difference there agrees with what is right all around.
+        if self.near.disputed.iter().any(|&i| right[i] && !wrong[i]) {
+            return Ok(false);
         }
+        for &i in &self.near.components {
+            let on_kink = on_kink || evidence.verdict[i] == Verdict::Wrong;
+            evidence.verdict[i] = match (wrong[i], right[i]) {
+                (true, _) => Verdict::Wrong,
+                (false, true) if on_kink => Verdict::Kink,
+                (false, _) => Verdict::Undecided,
+            };
+            if wrong[i] {
+                // By what was seen aside, where its own jumps have no part.
+                evidence.bound[i] -= self.suspects.own[i];
+            }
+        }
+        Ok(true)
     }
-    Ok(())
+
+    /// The components that are wrong at the parameters as they stand, with what the tape says
+    /// there; notes those that are right.
+    fn look(
+        &mut self,
+        state: &mut State<'_>,
+        gradient: &[f64],
+        tolerance: &[f64],
+        right: &mut [bool],
+    ) -> Option<(Recorded, Vec<usize>)> {
+        let there = self.on_tape.record(state).ok()?.ok()?;
+        let off = |i: usize| (gradient[i] - there.derivative[i]).abs();
+        let allowed = |i: usize| tolerance[i] * (gradient[i].abs() + there.derivative[i].abs());
+        let (close, mut far): (Vec<usize>, Vec<usize>) = (self.near.components.iter().copied())
+            .filter(|&i| is_known(there.derivative[i], there.bound[i]))
+            .partition(|&i| off(i) <= allowed(i) + there.bound[i]);
+        close.into_iter().for_each(|i| right[i] |= there.bound[i] <= allowed(i));
+        if !far.is_empty() {
+            let own = own_rounding(state, &there, gradient, &far);
+            far.retain(|&i| off(i) > allowed(i) + there.bound[i] + own[i]);
+        }
+        Some((there, far))
+    }
+
+    /// Whether a difference at the parameters as they stand excludes what the tape says there.
+    fn is_refuted(
+        &self,
+        state: &mut State<'_>,
+        there: &Recorded,
+        gradient: &[f64],
+        component: usize,
+    ) -> bool {
+        let mut asked = vec![false; gradient.len()];
+        asked[component] = true;
+        let line = &lines(state, &asked)[0];
+        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
+        let mut bench = super::bench(state, self.settings, &evidence);
+        let components = line.components(state);
+        let estimates = line.measure(state, &mut bench, &evidence, &components);
+        (components.iter().zip(&estimates))
+            .any(|(&i, estimate)| i == component && there.is_refuted(i, estimate))
+    }
 }
 
 impl OnTape<'_> {
@@ -526,6 +586,13 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> (Vec<f64>, Vec<f64>) {
 }
 
 impl Recorded {
+    /// Whether a difference excludes the derivative on the tape.
+    fn is_refuted(&self, i: usize, estimate: &Estimate) -> bool {
+        let (d, numeric) = (self.derivative[i], estimate.numeric);
+        let open = 2.0 * estimate.bound + self.bound[i] + 1e-6 * (d.abs() + numeric.abs());
+        (d - numeric).abs() > open
+    }
+
     /// [`Tape::roundings`] of every component.
     fn roundings(&self, state: &State<'_>) -> Vec<f64> {
         if state.form == Form::Gradient {
