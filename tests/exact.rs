@@ -457,3 +457,123 @@ mod rounding {
         }
     }
 }
+
+/// Hessians and their products with a vector, of a forward that is a plain cost.
+mod second_order {
+    use super::*;
+
+    fn cost<F: Real>(x: &Array1<F>) -> F {
+        let terms = x.iter().fold(F::zero(), |sum, &x| sum + x.cosh().ln() + x.powi(3));
+        terms + x.sum().sin()
+    }
+
+    fn curvature(x: &Array1<f64>) -> Array2<f64> {
+        let own = x.mapv(|x| 1.0 / (x.cosh() * x.cosh()) + 6.0 * x);
+        Array2::from_diag(&own) - x.sum().sin()
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+        forward = gradient_of(&x, cost))]
+    fn hessian(x: &Array1<f64>) -> Array2<f64> {
+        curvature(x)
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 2..=4), x in normal::<F, _>(n),
+        forward = gradient_of(&x, cost), ignore = "wrong on purpose")]
+    fn wrong_hessian(x: &Array1<f64>) -> Array2<f64> {
+        let mut h = curvature(x);
+        h[[0, 1]] *= 1.0 + 1e-9;
+        h
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+        v in normal::<F, _>(n), forward = slope_of(&x, &v, cost))]
+    fn product(x: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+        curvature(x).dot(v)
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+        v in normal::<F, _>(n), forward = slope_of(&x, &v, cost), ignore = "wrong on purpose")]
+    fn wrong_product(x: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+        curvature(x).dot(v) * (1.0 + 1e-9)
+    }
+
+    /// The same by differences of an exact slope.
+    #[gradcheck(dims(n in 1..=4), x in normal::<f64, _>(n), v in normal::<f64, _>(n),
+        forward = slope_of(&x, &v, cost))]
+    fn differenced(x: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+        curvature(x).dot(v)
+    }
+
+    #[test]
+    fn wrong_second_derivatives_are_caught() {
+        let hessian = "second_order::gradcheck_wrong_hessian::random_init";
+        support::fails(hessian, &["d out[0] / d x[1]"]);
+        support::fails("second_order::gradcheck_wrong_product::random_init", &["x["]);
+    }
+
+    /// Every function of the dual number against the tape's derivative of the same.
+    #[test]
+    fn dual_numbers_have_the_derivatives_of_the_tape() {
+        use gradcheck_runtime::var::{Dual, Tape, Var};
+
+        macro_rules! functions {
+            ($($name:literal at $x:literal: |$v:ident| $f:expr;)*) => {
+                [$(($name, $x, {
+                    fn f<F: Float>($v: F) -> F { $f }
+                    let run: (fn(Dual<f64>) -> Dual<f64>, fn(Var) -> Var) = (f, f);
+                    run
+                })),*]
+            };
+        }
+        let functions = functions! {
+            "+ - * / %" at 0.7: |x| (x * x - num::<F>(3.0) / x + x) % num::<F>(2.0) - -x;
+            "recip" at 0.7: |x| x.recip();
+            "sqrt" at 0.7: |x| x.sqrt();
+            "cbrt" at 0.7: |x| x.cbrt();
+            "exp" at 0.7: |x| x.exp();
+            "exp2" at 0.7: |x| x.exp2();
+            "exp_m1" at 0.7: |x| x.exp_m1();
+            "ln" at 0.7: |x| x.ln();
+            "ln_1p" at 0.7: |x| x.ln_1p();
+            "log2" at 0.7: |x| x.log2();
+            "log10" at 0.7: |x| x.log10();
+            "log" at 0.7: |x| x.log(num::<F>(3.0)) + num::<F>(3.0).log(x);
+            "sin" at 0.7: |x| x.sin();
+            "cos" at 0.7: |x| x.cos();
+            "tan" at 0.7: |x| x.tan();
+            "asin" at 0.7: |x| x.asin();
+            "acos" at 0.7: |x| x.acos();
+            "atan" at 0.7: |x| x.atan();
+            "sinh" at 0.7: |x| x.sinh();
+            "cosh" at 0.7: |x| x.cosh();
+            "tanh" at 0.7: |x| x.tanh();
+            "asinh" at 0.7: |x| x.asinh();
+            "acosh" at 1.7: |x| x.acosh();
+            "atanh" at 0.7: |x| x.atanh();
+            "degrees" at 0.7: |x| x.to_degrees().to_radians() * x.to_degrees();
+            "powi" at -0.7: |x| x.powi(3) + x.powi(-2) + x.powi(0);
+            "powf" at 0.7: |x| x.powf(num::<F>(2.5)) + num::<F>(2.5).powf(x) + x.powf(x);
+            "powf of a negative" at -0.7: |x| x.powf(num::<F>(2.0));
+            "abs" at -0.7: |x| x.abs() * x.signum() + x.abs_sub(num::<F>(-3.0));
+            "max, min" at 0.7: |x| x.max(F::zero()) * x.min(F::one()) * x.max(F::one());
+            "hypot" at 0.7: |x| x.hypot(num::<F>(2.0)) + (x * x).hypot(x);
+            "atan2" at 0.7: |x| x.atan2(num::<F>(2.0)) + (x * x).atan2(x);
+            "mul_add" at 0.7: |x| x.mul_add(x, x);
+            "fract, trunc" at 2.7: |x| x.fract() * x + x.trunc() + x.floor() * x.ceil() + x.round();
+            "copysign" at 0.7: |x| x.copysign(num::<F>(-1.0)) * x;
+            "sin_cos" at 0.7: |x| { let (s, c) = x.sin_cos(); s * c };
+        };
+        for (name, x, (dual, var)) in functions {
+            let found = dual(Dual { re: x, du: 1.0 });
+            Tape::reset();
+            let value = var(Var::variable(x));
+            let id = value.tape_id().expect("a function of x");
+            let derivative = Tape::sweep(&[(id, 1.0)]).gradient[0];
+            assert_eq!(found.re, value.value(), "{name}");
+            let off = (found.du - derivative).abs();
+            assert!(off <= 1e-14 * derivative.abs().max(1.0), "{name}: {off:e}");
+            assert!(derivative != 0.0, "{name}");
+        }
+    }
+}

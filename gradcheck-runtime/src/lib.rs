@@ -491,6 +491,7 @@ pub mod prelude {
     pub use crate::strategy::{
         dictionary, he_normal, labels, normal, one_hot, signs, uniform, vec, xavier_uniform,
     };
+    pub use crate::var::{gradient_of, slope_of};
     // A forward generic over its scalar, written inline, says `F::zero()`.
     pub use num_traits::{One as _, Zero as _};
     pub use proptest;

@@ -29,12 +29,14 @@
 //! choose the constant, so that `z.max(0)` and `0.max(z)` both have the derivative 0 at zero; `abs`
 //! has it too. Rounding functions are constants; so is a product with a constant zero.
 mod convert;
+mod dual;
 mod float;
 mod operators;
 mod tape;
 
 use std::fmt;
 
+pub use dual::{Dual, Lift, gradient_of, slope_of};
 pub use tape::{Counts, Event, Note, Sweep, Tape};
 
 use crate::flatten::{self, flatten_scalars};
