@@ -52,11 +52,7 @@ mod forms {
 
     #[gradcheck(exact = F, tolerance = 1e-11, dims(n in 1..=3, k in 1..=3), x in normal::<F, _>([2, n]),
         w in normal::<F, _>([n, k]), wrt = (x, w), forward = layer, cotangent = dout)]
-    fn product(
-        dout: &Array2<f64>,
-        x: &Array2<f64>,
-        w: &Array2<f64>,
-    ) -> (Array2<f64>, Array2<f64>) {
+    fn product(dout: &Array2<f64>, x: &Array2<f64>, w: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
         layer_backward(dout, x, w)
     }
 
@@ -353,7 +349,15 @@ mod kinks {
     }
 
     fn slope(x: &Array1<f64>, y: &Array1<f64>, at_tie: f64) -> Array1<f64> {
-        let open = |z: f64| if z > 0.0 { 1.0 } else if z == 0.0 { at_tie } else { 0.0 };
+        let open = |z: f64| {
+            if z > 0.0 {
+                1.0
+            } else if z == 0.0 {
+                at_tie
+            } else {
+                0.0
+            }
+        };
         ndarray::Zip::from(x).and(y).map_collect(|&x, &y| y * open(x * y) + 2.0 * x * y)
     }
 

@@ -207,7 +207,13 @@ impl Row {
 pub(crate) fn table(results: &Results, plan: &Plan) -> (usize, usize, usize) {
     println!(
         "\n{:<28}{:>7}{:>16}{:>20}{:>8}{:>10}{:>10}{:>18}",
-        "without differences", "states", "false alarms", "undecided", "kinks", "by diff-", "largest",
+        "without differences",
+        "states",
+        "false alarms",
+        "undecided",
+        "kinks",
+        "by diff-",
+        "largest",
         "visible faults"
     );
     println!(
@@ -240,7 +246,9 @@ pub(crate) fn table(results: &Results, plan: &Plan) -> (usize, usize, usize) {
     }
     println!();
     total.print("all *");
-    println!("* without the two functions that round inside, which are differenced; so the classes");
+    println!(
+        "* without the two functions that round inside, which are differenced; so the classes"
+    );
     complaints(results, plan);
     (total.accused + total.accused_tight, total.visible, total.caught)
 }

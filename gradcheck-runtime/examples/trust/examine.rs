@@ -180,7 +180,8 @@ pub(crate) fn planted_in(
     case: &Case<f64>,
     plan: &Plan,
 ) -> impl Iterator<Item = (usize, Fault)> {
-    let named = |fault: Fault| plan.fault.as_ref().is_none_or(|n| fault.name().contains(n.as_str()));
+    let named =
+        |fault: Fault| plan.fault.as_ref().is_none_or(|n| fault.name().contains(n.as_str()));
     // The largest functions take a sample of the kinds.
     let sampled = plan.fault.is_none() && case.params.len() > 2000;
     Fault::all()

@@ -143,9 +143,10 @@ fn slope_holds(
     let line = &mut state.along(&direction);
     bench.kernel.differentiate(line, bench.epsilon, &targets, &mut estimates);
     // Nothing is known of a forward that stands still on the tape and off it.
-    estimates.iter().zip(&targets).all(|(estimate, target)| {
-        estimate.finding == Finding::Agrees && target.analytic != 0.0
-    })
+    estimates
+        .iter()
+        .zip(&targets)
+        .all(|(estimate, target)| estimate.finding == Finding::Agrees && target.analytic != 0.0)
 }
 
 /// Settles the components that the tape alone settles, and returns the others.

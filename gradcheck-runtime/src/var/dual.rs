@@ -35,12 +35,10 @@ pub trait Lift: Clone {
     type Scalar: Float;
     /// The same of dual numbers.
     type Dual;
-    /// Number of scalars.
-    fn count(&self) -> usize;
+    /// Its scalars, in order.
+    fn scalars(&self) -> Vec<Self::Scalar>;
     /// With `direction(i)` beside scalar i.
     fn lift(&self, direction: impl FnMut(usize) -> Self::Scalar) -> Self::Dual;
-    /// Scalar `i`.
-    fn at(&self, i: usize) -> Self::Scalar;
     /// `f(i)` in place of scalar i.
     fn with(&self, f: impl FnMut(usize) -> Self::Scalar) -> Self;
 }
@@ -50,14 +48,11 @@ macro_rules! lift_scalars {
         impl Lift for $scalar {
             type Scalar = $scalar;
             type Dual = Dual<$scalar>;
-            fn count(&self) -> usize {
-                1
+            fn scalars(&self) -> Vec<$scalar> {
+                vec![*self]
             }
             fn lift(&self, mut direction: impl FnMut(usize) -> $scalar) -> Dual<$scalar> {
                 Dual { re: *self, du: direction(0) }
-            }
-            fn at(&self, _: usize) -> $scalar {
-                *self
             }
             fn with(&self, mut f: impl FnMut(usize) -> $scalar) -> $scalar {
                 f(0)
@@ -71,17 +66,14 @@ lift_scalars!(f32, f64, Var);
 impl<F: Float, D: Dimension> Lift for Array<F, D> {
     type Scalar = F;
     type Dual = Array<Dual<F>, D>;
-    fn count(&self) -> usize {
-        self.len()
+    fn scalars(&self) -> Vec<F> {
+        self.iter().copied().collect()
     }
     fn lift(&self, mut direction: impl FnMut(usize) -> F) -> Array<Dual<F>, D> {
         // In logical order, whatever the layout.
         let numbered = self.iter().enumerate();
         let values = numbered.map(|(i, &re)| Dual { re, du: direction(i) }).collect();
         Array::from_shape_vec(self.raw_dim(), values).expect("as many as there were")
-    }
-    fn at(&self, i: usize) -> F {
-        *self.iter().nth(i).expect("a scalar of this array")
     }
     fn with(&self, f: impl FnMut(usize) -> F) -> Self {
         let values = (0..self.len()).map(f).collect();
@@ -92,14 +84,11 @@ impl<F: Float, D: Dimension> Lift for Array<F, D> {
 impl<F: Float> Lift for Vec<F> {
     type Scalar = F;
     type Dual = Vec<Dual<F>>;
-    fn count(&self) -> usize {
-        self.len()
+    fn scalars(&self) -> Vec<F> {
+        self.clone()
     }
     fn lift(&self, mut direction: impl FnMut(usize) -> F) -> Vec<Dual<F>> {
         self.iter().enumerate().map(|(i, &re)| Dual { re, du: direction(i) }).collect()
-    }
-    fn at(&self, i: usize) -> F {
-        self[i]
     }
     fn with(&self, f: impl FnMut(usize) -> F) -> Self {
         (0..self.len()).map(f).collect()
@@ -109,14 +98,11 @@ impl<F: Float> Lift for Vec<F> {
 impl<F: Float, const N: usize> Lift for [F; N] {
     type Scalar = F;
     type Dual = [Dual<F>; N];
-    fn count(&self) -> usize {
-        N
+    fn scalars(&self) -> Vec<F> {
+        self.to_vec()
     }
     fn lift(&self, mut direction: impl FnMut(usize) -> F) -> [Dual<F>; N] {
         std::array::from_fn(|i| Dual { re: self[i], du: direction(i) })
-    }
-    fn at(&self, i: usize) -> F {
-        self[i]
     }
     fn with(&self, f: impl FnMut(usize) -> F) -> Self {
         std::array::from_fn(f)
@@ -143,13 +129,10 @@ impl<F: Float, const N: usize> Lift for [F; N] {
 ///
 /// # Panics
 /// When `x` and `v` have not the same number of scalars.
-pub fn slope_of<X: Lift>(
-    x: &X,
-    v: &X,
-    f: impl FnOnce(&X::Dual) -> Dual<X::Scalar>,
-) -> X::Scalar {
-    assert_eq!(x.count(), v.count(), "a direction has a scalar for each of the parameters'");
-    f(&x.lift(|i| v.at(i))).du
+pub fn slope_of<X: Lift>(x: &X, v: &X, f: impl FnOnce(&X::Dual) -> Dual<X::Scalar>) -> X::Scalar {
+    let (count, v) = (x.scalars().len(), v.scalars());
+    assert_eq!(count, v.len(), "a direction has a scalar for each of the parameters'");
+    f(&x.lift(|i| v[i])).du
 }
 
 /// The gradient of `f` at `x`, in the shape of `x`: one run of `f` for each scalar.

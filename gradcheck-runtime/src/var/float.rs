@@ -377,7 +377,12 @@ impl Float for Var {
     fn exp_m1(self) -> Var {
         let re = self.re.exp_m1();
         let first = self.re.exp();
-        self.unary("exp_m1", re, rounding(re, LIBRARY), Slope::of_pure_number(first, first, LIBRARY))
+        self.unary(
+            "exp_m1",
+            re,
+            rounding(re, LIBRARY),
+            Slope::of_pure_number(first, first, LIBRARY),
+        )
     }
     fn ln(self) -> Var {
         let re = self.re.ln();
@@ -399,7 +404,12 @@ impl Float for Var {
     fn ln_1p(self) -> Var {
         let re = self.re.ln_1p();
         let first = 1.0 / (1.0 + self.re);
-        self.unary("ln_1p", re, rounding(re, LIBRARY), Slope::of_pure_number(first, first * first, 2.0))
+        self.unary(
+            "ln_1p",
+            re,
+            rounding(re, LIBRARY),
+            Slope::of_pure_number(first, first * first, 2.0),
+        )
     }
     fn log(self, base: Var) -> Var {
         let (x, b) = (self.re, base.re);
