@@ -140,7 +140,7 @@ fn without_differences() {
                 largest = largest.max(report.relative_difference());
             }
         };
-        let right = shortest(7, || check(0));
+        let right = shortest(25, || check(0));
         let wrong = shortest(3, || check(5));
         println!(
             "{:>10} | {forward:>10.3} | {right:>8.2} | {:>9.0} | {largest:>18.1e} | {wrong:>9.2} | {:>9.0}",

@@ -354,7 +354,9 @@
 //! ([`var`]), which gives every component to rounding, without a step, so that a tolerance
 //! of 1e-12 holds. Draws that the forward uses name the scalar, `normal::<F, _>(n)`; the gradient
 //! stays an ordinary `f64` function. A forward that converts a variable out of its scalar
-//! (`to_f64`) is differenced after all, and the test's output says so.
+//! (`to_f64`) is differenced after all, and the test's output says so. What to change in a forward,
+//! how the verdict is had and what it cannot see is told [here](guide::exact_derivative), and how a
+//! Hessian or its product with a vector is checked against a plain cost.
 //!
 //! ```rust,test_harness
 //! use gradcheck_runtime::gradcheck;
@@ -434,7 +436,7 @@
 //!
 //! # Outside a generated test
 //!
-//! [`check_at`] checks one state and returns a [`StateReport`]:
+//! [`check_at`] checks one state and returns a [`StateReport`], [`check_exact_at`] the same on a tape:
 //!
 //! ```
 //! use gradcheck_runtime::{Settings, check_at};
@@ -450,6 +452,7 @@
 //!
 //! - [When a check fails](guide::when_a_check_fails): verdicts, diagnoses, and what to do;
 //! - [The numeric derivative](guide::numeric_derivative): how it is had, and what it cannot know;
+//! - [The exact derivative](guide::exact_derivative): the same without differences;
 //! - [`strategy`]: shapes, draws and how they shrink; [`flatten`]: parameters of your own types.
 extern crate self as gradcheck_runtime;
 mod case;

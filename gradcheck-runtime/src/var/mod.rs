@@ -22,6 +22,11 @@
 //! Algorithms*, section 3.3) carried over to the reverse sweep: first order in the errors, except
 //! where a second-order term costs nothing. Variables and constants count as exact.
 //!
+//! # Second derivatives
+//!
+//! [`gradient_of`] and [`slope_of`] run a function on [`Dual`] numbers over any scalar. Over this one,
+//! the sweep gives the derivative of a derivative.
+//!
 //! # Where there is no derivative
 //!
 //! Comparisons are decided by the values. What that may hide is counted, see [`Event`]: none of
