@@ -266,7 +266,7 @@ fn complaints(results: &Results, plan: &Plan) {
         println!("\nfalsely accused without differences: {}", accusations.len());
     }
     for (job, tolerance, words) in accusations.iter().take(SHOWN) {
-        println!("  {} at {tolerance}\n      {words}", super::address(*job, plan));
+        println!("  {} at {tolerance}\n      {words}", examine::address(*job, plan));
     }
     let mut missed: Vec<(&Planted, &String)> =
         results.planted.iter().filter_map(|p| Some((p, p.miss.as_ref()?))).collect();
@@ -277,6 +277,48 @@ fn complaints(results: &Results, plan: &Plan) {
     let faults: Vec<Fault> = Fault::all().collect();
     for (planted, words) in missed.iter().take(SHOWN) {
         let name = faults[planted.fault].name();
-        println!("  {} --fault \"{name}\"\n      {words}", super::address(planted.job, plan));
+        println!("  {} --fault \"{name}\"\n      {words}", examine::address(planted.job, plan));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small run: no correct gradient is accused, at a tolerance that no difference holds
+    /// either, and hardly a visible fault is missed. Not one of the states outside the functions that
+    /// round inside needs differences.
+    #[test]
+    fn correct_gradients_pass_and_faults_are_caught_without_differences() {
+        let (mut states, mut visible, mut missed) = (0, 0, Vec::new());
+        // The two large networks take too long without optimisation.
+        for (number, subject) in SUBJECTS.iter().enumerate().filter(|(_, s)| s.weight > 0.3) {
+            let plan = Plan {
+                states: 800,
+                faults: u64::from(number % 3 == 0),
+                seed: 4,
+                subject: Some(subject.name.to_owned()),
+                ..Plan::default()
+            };
+            let results = run(&plan);
+            for seen in &results.seen {
+                let address = examine::address(seen.job, &plan);
+                assert_eq!(seen.fell_back, subject.is_rounded(), "{address}");
+                if !subject.is_rounded() {
+                    assert_eq!(seen.accused, None, "{address}");
+                    assert_eq!(seen.accused_tight, None, "{address}");
+                    states += 1;
+                }
+            }
+            for planted in results.planted.iter().filter(|_| !subject.is_rounded()) {
+                visible += 1;
+                let miss = planted.miss.as_ref();
+                missed
+                    .extend(miss.map(|m| format!("{}: {m}", examine::address(planted.job, &plan))));
+            }
+        }
+        println!("{states} states; {} of {visible} missed", missed.len());
+        assert!(states > 500 && visible > 5000, "{states} states, {visible} faults");
+        assert!(1000 * missed.len() <= visible, "of {visible}:\n{}", missed.join("\n"));
     }
 }

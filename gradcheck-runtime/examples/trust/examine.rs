@@ -269,6 +269,17 @@ fn examine<F: Real + Scalar + Flatten>(
     results.lock().expect("no panic elsewhere").planted.extend(planted);
 }
 
+/// The options that choose a state.
+pub(crate) fn address(job: Job, plan: &Plan) -> String {
+    format!(
+        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
+        SUBJECTS[job.subject].name,
+        job.class.name(),
+        plan.seed,
+        job.index
+    )
+}
+
 /// The states of a run, the largest first.
 pub(crate) fn jobs(plan: &Plan) -> Vec<Job> {
     let chosen = |filter: &Option<String>, name: &str| {

@@ -26,7 +26,7 @@ use std::time::Instant;
 use gradcheck_runtime::diagnose::{Place, diagnose};
 use gradcheck_runtime::evidence::Evidence;
 
-use examine::{Job, Plan, Planted, Results, Seen};
+use examine::{Plan, Planted, Results, Seen};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
 
@@ -246,16 +246,6 @@ fn diagnosis_table(results: &Results) {
     );
 }
 
-fn address(job: Job, plan: &Plan) -> String {
-    format!(
-        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
-        SUBJECTS[job.subject].name,
-        job.class.name(),
-        plan.seed,
-        job.index
-    )
-}
-
 fn complaints(results: &Results, plan: &Plan) {
     const SHOWN: usize = 60;
     let accused: Vec<&Seen> = results.seen.iter().filter(|s| s.accused.is_some()).collect();
@@ -266,7 +256,7 @@ fn complaints(results: &Results, plan: &Plan) {
         println!("\nfalsely accused:");
     }
     for seen in accused.iter().take(SHOWN) {
-        println!("  {}", address(seen.job, plan));
+        println!("  {}", examine::address(seen.job, plan));
         println!("      {}", seen.accused.as_deref().unwrap_or_default());
     }
     if !missed.is_empty() {
@@ -275,7 +265,7 @@ fn complaints(results: &Results, plan: &Plan) {
     let faults: Vec<Fault> = Fault::all().collect();
     for planted in missed.iter().take(SHOWN) {
         let name = faults[planted.fault].name();
-        println!("  {} --fault \"{name}\"", address(planted.job, plan));
+        println!("  {} --fault \"{name}\"", examine::address(planted.job, plan));
         println!("      {}", planted.miss);
     }
     let mut by_class: BTreeMap<(Class, &str), usize> = BTreeMap::new();
