@@ -255,8 +255,10 @@ pub(crate) fn table(results: &Results, plan: &Plan) -> (usize, usize, usize) {
 
 fn complaints(results: &Results, plan: &Plan) {
     const SHOWN: usize = 40;
+    // What is differenced is the other table's.
+    let on_tape = |job: Job| !SUBJECTS[job.subject].is_rounded();
     let mut accusations = Vec::new();
-    for seen in &results.seen {
+    for seen in results.seen.iter().filter(|seen| on_tape(seen.job)) {
         let both = [("2e-7", &seen.accused), ("1e-12", &seen.accused_tight)];
         for (tolerance, accused) in both {
             accusations.extend(accused.as_ref().map(|words| (seen.job, tolerance, words)));
@@ -268,8 +270,10 @@ fn complaints(results: &Results, plan: &Plan) {
     for (job, tolerance, words) in accusations.iter().take(SHOWN) {
         println!("  {} at {tolerance}\n      {words}", examine::address(*job, plan));
     }
-    let mut missed: Vec<(&Planted, &String)> =
-        results.planted.iter().filter_map(|p| Some((p, p.miss.as_ref()?))).collect();
+    let mut missed: Vec<(&Planted, &String)> = (results.planted.iter())
+        .filter(|planted| on_tape(planted.job))
+        .filter_map(|planted| Some((planted, planted.miss.as_ref()?)))
+        .collect();
     missed.sort_by(|a, b| b.0.margin.total_cmp(&a.0.margin));
     if !missed.is_empty() {
         println!("\nmissed without differences, the clearest first: {}", missed.len());
