@@ -272,39 +272,51 @@ fn confirm(
             }
             continue;
         }
-        let estimates = line.measure(state, &mut bench, evidence, &components);
-        for (&i, estimate) in components.iter().zip(&estimates) {
+        let estimates = line.measure(state, &mut bench, &evidence.analytic, &components);
+        for (k, (&i, estimate)) in components.iter().zip(&estimates).enumerate() {
             if !is_suspect[i] {
                 continue;
             }
             if unknown(&i) {
-                evidence.numeric[i] = estimate.numeric;
-                evidence.bound[i] = estimate.bound + suspects.own[i];
-                evidence.verdict[i] = match estimate.finding {
-                    Finding::Agrees => Verdict::Agrees,
-                    Finding::Undecided => Verdict::Undecided,
-                    Finding::Kink => Verdict::Kink,
-                    Finding::Wrong { .. } => Verdict::Wrong,
-                };
+                by_difference(evidence, i, estimate, suspects.own[i]);
                 if estimate.finding == (Finding::Wrong { near_kink: true }) {
                     near.push(i);
                 }
                 continue;
             }
             evidence.verdict[i] = Verdict::Wrong;
-            match estimate.finding {
-                Finding::Kink | Finding::Wrong { near_kink: true } => near.push(i),
-                _ if !recorded.is_refuted(i, estimate) => {}
+            if matches!(estimate.finding, Finding::Kink | Finding::Wrong { near_kink: true }) {
+                near.push(i);
+            } else if recorded.is_at_odds(i, estimate) {
+                // The same question about the tape: a difference that was only to agree with
+                // the gradient may have done so by chance.
+                let again = line.measure(state, &mut bench, &recorded.derivative, &components);
+                let refuted = again[k].finding == (Finding::Wrong { near_kink: false });
                 // On a kink a difference shows the mean of both sides.
-                _ if recorded.doubt.is_some() => {
+                if recorded.doubt.is_some() || again[k].finding == Finding::Kink {
                     near.push(i);
-                    disputed.push(i);
+                    if refuted {
+                        disputed.push(i);
+                    }
+                } else if refuted {
+                    return None;
                 }
-                _ => return None,
             }
         }
     }
     Some(found)
+}
+
+/// The verdict on a component that the tape does not know.
+fn by_difference(evidence: &mut Evidence, i: usize, estimate: &Estimate, own: f64) {
+    evidence.numeric[i] = estimate.numeric;
+    evidence.bound[i] = estimate.bound + own;
+    evidence.verdict[i] = match estimate.finding {
+        Finding::Agrees => Verdict::Agrees,
+        Finding::Undecided => Verdict::Undecided,
+        Finding::Kink => Verdict::Kink,
+        Finding::Wrong { .. } => Verdict::Wrong,
+    };
 }
 
 /// A line through the state that a difference is taken along.
@@ -338,18 +350,19 @@ impl Line {
         }
     }
 
+    /// Differences of the components, judging `values` of all of them.
     fn measure(
         &self,
         state: &mut State<'_>,
         bench: &mut Bench,
-        evidence: &Evidence,
+        values: &[f64],
         components: &[usize],
     ) -> Vec<Estimate> {
         let targets: Vec<Target> = (components.iter().zip(&bench.noise))
             .map(|(&i, &noise)| {
                 // No difference need see what only the tape can.
                 let tolerance = bench.tolerance[i].max(2e-7);
-                Target { analytic: evidence.analytic[i], tolerance, noise }
+                Target { analytic: values[i], tolerance, noise }
             })
             .collect();
         let mut estimates = Vec::new();
@@ -466,9 +479,9 @@ impl Aside<'_, '_> {
         let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
         let mut bench = super::bench(state, self.settings, &evidence);
         let components = line.components(state);
-        let estimates = line.measure(state, &mut bench, &evidence, &components);
-        (components.iter().zip(&estimates))
-            .any(|(&i, estimate)| i == component && there.is_refuted(i, estimate))
+        let estimates = line.measure(state, &mut bench, &there.derivative, &components);
+        let wrong = Finding::Wrong { near_kink: false };
+        components.iter().zip(&estimates).any(|(&i, e)| i == component && e.finding == wrong)
     }
 }
 
@@ -587,8 +600,8 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> (Vec<f64>, Vec<f64>) {
 }
 
 impl Recorded {
-    /// Whether a difference excludes the derivative on the tape.
-    fn is_refuted(&self, i: usize, estimate: &Estimate) -> bool {
+    /// Whether the derivative on the tape is outside the bounds of a difference.
+    fn is_at_odds(&self, i: usize, estimate: &Estimate) -> bool {
         let (d, numeric) = (self.derivative[i], estimate.numeric);
         let open = 2.0 * estimate.bound + self.bound[i] + 1e-6 * (d.abs() + numeric.abs());
         (d - numeric).abs() > open
