@@ -483,28 +483,45 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in the components asked about: the [`Spread`]
+    /// What the user's own arithmetic leaves open in the components asked about: the spread
     /// of the gradient around the state, and as a floor some units of rounding of the largest
     /// component, and of the outputs over the parameter's scale: rounding of what the user's
-    /// function computed on the way.
+    /// function computed on the way. A forward that rounds to `inner` inside has the slope of its
+    /// rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
         asked: impl Iterator<Item = usize>,
+        inner: f64,
+        around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut floor = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        let mut floor =
+            vec![16.0 * roundoff * largest(analytic).max(largest(around)); analytic.len()];
+        if inner > roundoff && self.form == Form::Gradient {
+            // Rounding inside is as large as what the parameters do to the outputs, whichever of
+            // them does most.
+            let weighed = |values: &[f64]| {
+                values.iter().zip(&self.scales).map(|(g, s)| (g * s).abs()).fold(0.0, f64::max)
+            };
+            let most = weighed(analytic).max(weighed(around));
+            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
+                *floor = floor.max(32.0 * inner * most / scale);
+            }
+        }
         if self.form == Form::Gradient {
             let outputs = self.output_size();
             for (floor, scale) in floor.iter_mut().zip(&self.scales) {
                 *floor = floor.max(4.0 * roundoff * outputs / scale);
             }
         }
-        let spread = self.spread(analytic.len(), asked);
-        floor.iter().zip(&spread.bound).map(|(floor, seen)| floor.max(*seen)).collect()
+        let spread = self.spread(analytic.len(), asked, [256.0, 1e4, 1e6]);
+        floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
     }
 
-    /// How far apart the gradients are at points a few units of rounding from the state.
+    /// How far apart the gradients are at points a few units of rounding from the state: four times
+    /// the distance between the furthest two, for the first of the `reaches`, in units of rounding,
+    /// that moves a component.
     ///
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
@@ -513,14 +530,15 @@ impl<'p> State<'p> {
         &mut self,
         components: usize,
         asked: impl Iterator<Item = usize>,
-    ) -> Spread {
-        let mut found = Spread { bound: vec![0.0; components], still: vec![false; components] };
+        reaches: [f64; 3],
+    ) -> Vec<f64> {
+        let (mut bound, mut still) = (vec![0.0; components], vec![false; components]);
         let mut roundoffs = vec![0.0; self.primal.values.len()];
         for leaf in &self.primal.leaves {
             roundoffs[leaf.range.clone()].fill(leaf.roundoff);
         }
-        asked.for_each(|i| found.still[i] = true);
-        for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
+        asked.for_each(|i| still[i] = true);
+        for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
@@ -532,7 +550,7 @@ impl<'p> State<'p> {
                     .collect();
                 let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
                 if self.revive().is_err() {
-                    return found;
+                    return bound;
                 }
                 let Ok(moved) = moved else { continue };
                 match &mut spread {
@@ -545,16 +563,38 @@ impl<'p> State<'p> {
                 }
             }
             for (i, (low, high)) in spread.into_iter().flatten().enumerate() {
-                if found.still[i] && high > low {
-                    found.bound[i] = 4.0 * (high - low);
-                    found.still[i] = false;
+                if still[i] && high > low {
+                    bound[i] = 4.0 * (high - low);
+                    still[i] = false;
                 }
             }
-            if !found.still.contains(&true) {
+            if !still.contains(&true) {
                 break;
             }
         }
-        found
+        bound
+    }
+
+    /// How large each component of the gradient is where every parameter has moved by half its
+    /// scale, to one side and the other: the smaller of the two. Zero where there is none.
+    pub(crate) fn around(&mut self) -> Vec<f64> {
+        let mut sizes: Option<Vec<f64>> = None;
+        for side in [0.5, -0.5] {
+            let direction = self.random_direction(0x6172_6f75);
+            let moved: Vec<f64> = (self.primal.values.iter().zip(direction))
+                .map(|(value, step)| value + side * step)
+                .collect();
+            let there = self.store(&moved).and_then(|()| self.gradient(0.0));
+            let there = self.revive().and(there).unwrap_or_default();
+            let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
+            sizes = Some(match sizes {
+                None => there.collect(),
+                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| a.min(b)).collect(),
+            });
+        }
+        let mut sizes = sizes.unwrap_or_default();
+        sizes.resize(self.alignment.source.len(), 0.0);
+        sizes
     }
 
     /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
@@ -654,6 +694,14 @@ impl<'p> State<'p> {
         let seed = random::hash(self.case.own_seed(), tag);
         let signs = (0..self.scales.len()).map(|i| random::signed_magnitude(seed, i as u64));
         signs.zip(&self.scales).map(|(r, s)| r * s).collect()
+    }
+
+    /// The line on which the forward's noise is measured: the tangent, or all parameters at once.
+    pub(crate) fn noise_direction(&self) -> Vec<f64> {
+        match self.form {
+            Form::Tangent => self.tangent(),
+            Form::Gradient | Form::Jacobian => self.random_direction(0x6e6f_6973),
+        }
     }
 
     /// The tangent that the user's function was given.
@@ -875,14 +923,6 @@ impl<'p> State<'p> {
             None => Ok(()),
         }
     }
-}
-
-/// What small changes of the parameters make of the gradient.
-pub(crate) struct Spread {
-    /// Four times the distance between the furthest two values; 0 where none moved.
-    pub(crate) bound: Vec<f64>,
-    /// Of those asked about, the components that no change moved.
-    pub(crate) still: Vec<bool>,
 }
 
 /// How far the analytic slope is from the numeric one, and what the steps leave open.

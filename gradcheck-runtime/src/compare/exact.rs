@@ -22,6 +22,8 @@ use crate::var::{Event, Note, Tape, Var};
 
 /// Lines along which a disagreement is confirmed by a difference; beyond them the tape must do.
 const CONFIRMED: usize = 24;
+/// Changes of the parameters under which a gradient shows its own rounding, in units of rounding.
+const REACHES: [f64; 3] = [4.0, 1e3, 1e6];
 /// States aside at which a component next to a tie is judged: on either side of it, most likely.
 const ASIDE: u64 = 6;
 
@@ -105,7 +107,10 @@ pub(crate) fn judge(
     {
         state.notes.push(format!("a kink of the forward: {}", describe(note)));
     }
-    super::lenient(&mut evidence);
+    if evidence.verdict.contains(&Verdict::Undecided) {
+        let around = state.around();
+        super::lenient(&mut evidence, &around);
+    }
     Ok(evidence)
 }
 
@@ -224,8 +229,7 @@ fn own_rounding(
 ) -> Vec<f64> {
     // The tape is still that of this state: no forward on it since.
     let by_hand = recorded.roundings(state);
-    let spread = state.spread(analytic.len(), asked.iter().copied());
-    let mut own = spread.bound;
+    let mut own = state.spread(analytic.len(), asked.iter().copied(), REACHES);
     let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
     let least = 16.0 * state.primal.roundoff() * largest;
     asked.iter().for_each(|&i| own[i] = own[i].max(by_hand[i]).max(least));
