@@ -7,6 +7,7 @@
 #[path = "../gradcheck-runtime/examples/trust"]
 #[allow(dead_code, reason = "the example prints tables of them")]
 mod trust {
+    pub(crate) mod exact;
     pub(crate) mod examine;
     pub(crate) mod faults;
     pub(crate) mod oracle;

@@ -160,6 +160,58 @@ where
     }
 }
 
+/// [`check_at`] without differences, for a forward that is generic over its scalar.
+///
+/// It is given twice: with the parameters' own scalar, and with the tape scalar
+/// [`Var`](crate::var::Var) and the same parameters made of it. One run on the tape gives every
+/// component to rounding, at any state, so that a tolerance of 1e-12 holds.
+///
+/// ```
+/// use gradcheck_runtime::var::Var;
+/// use gradcheck_runtime::{Settings, check_exact_at};
+/// use ndarray::{Array1, array};
+/// use num_traits::Float;
+///
+/// fn log_sum_exp<F: Float>(x: &Array1<F>) -> F {
+///     x.iter().fold(F::zero(), |sum, x| sum + x.exp()).ln()
+/// }
+///
+/// let softmax = |x: &Array1<f64>| x.mapv(f64::exp) / x.mapv(f64::exp).sum();
+/// let mut x = array![0.5, -1.5, 2.0];
+/// let mut on_tape = x.mapv(Var::from);
+/// let settings = Settings::new().tolerance(1e-12);
+/// let forwards = (log_sum_exp::<f64>, log_sum_exp::<Var>);
+/// let mut check = |gradient: fn(&Array1<f64>) -> Array1<f64>| {
+///     check_exact_at(&mut x, &mut on_tape, &settings, forwards, gradient)
+/// };
+/// assert_eq!(check(softmax).counts().agreed, 3);
+/// assert!(check(|x| (1.0 + 1e-11) * x.mapv(f64::exp) / x.mapv(f64::exp).sum()).is_wrong());
+/// ```
+pub fn check_exact_at<P, Q, V, W, G>(
+    parameters: &mut P,
+    on_tape: &mut Q,
+    settings: &Settings,
+    forwards: (impl Fn(&P) -> V, impl Fn(&Q) -> W),
+    gradient: impl Fn(&P) -> G,
+) -> StateReport
+where
+    P: FlattenMut,
+    Q: FlattenMut,
+    V: Outcome,
+    W: Outcome,
+    G: Outcome,
+{
+    let (forward, forward_on_tape) = forwards;
+    let session = Box::new(Here { parameters, forward, gradient });
+    let unused = |_: &Q| 0.0;
+    let tape = Here { parameters: on_tape, forward: forward_on_tape, gradient: unused };
+    let case = Case::new(settings.seed.unwrap_or(0), 0);
+    match State::draw(session, &case, settings.complex) {
+        Ok(state) => judge(state, settings, "the parameters", 0, 1, Some(Box::new(tape))),
+        Err(failure) => StateReport::undrawn(failure),
+    }
+}
+
 /// Examines a state and judges its gradient.
 fn judge(
     mut state: State<'_>,
@@ -167,10 +219,10 @@ fn judge(
     places: &str,
     steps: usize,
     cases: usize,
-    on_tape: Option<&dyn Problem>,
+    on_tape: Option<Box<dyn Session + '_>>,
 ) -> StateReport {
     let judged = state.examine(places).and_then(|analytic| match on_tape {
-        Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
+        Some(tape) => compare::exact::judge(&mut state, settings, analytic, steps, cases, tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
     let mut report = StateReport::new(&state, judged, steps);
@@ -225,8 +277,8 @@ impl Checker<'_> {
     pub(crate) fn case(&self, case: &Case) -> StateReport {
         let judged = match self.reach(case) {
             Ok(state) => {
-                let places = &self.places;
-                judge(state, self.settings, places, case.steps, self.cases, self.on_tape)
+                let tape = self.on_tape.map(Problem::session);
+                judge(state, self.settings, &self.places, case.steps, self.cases, tape)
             }
             Err(report) => *report,
         };

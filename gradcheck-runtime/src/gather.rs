@@ -125,7 +125,10 @@ impl Gathered {
             let (cost, scalar) = state.cost();
             let settings = checker.settings;
             let judged = match checker.on_tape {
-                Some(tape) => compare::exact::judge(&mut state, settings, analytic, step, tape),
+                Some(tape) => {
+                    let (tape, cases) = (tape.session(), checker.cases);
+                    compare::exact::judge(&mut state, settings, analytic, step, cases, tape)
+                }
                 None => compare::judge(&mut state, settings, analytic, step, checker.cases),
             };
             self.calls += state.forwards + state.gradients;

@@ -220,12 +220,8 @@ pub mod numeric_derivative {
     //!
     //! # Without differences
     //!
-    //! With `exact = F` the state is drawn a second time from the same seeds with the tape
-    //! scalar [`Var`](crate::var::Var). One forward and one sweep back give every component to
-    //! rounding, with a running error bound, at any state and without a step. Ties in `max`, `abs` and
-    //! comparisons are counted, and a component that disagrees is measured by a difference before it is
-    //! called wrong. A forward that converts a variable out of its scalar, or has another value on the
-    //! tape, is differenced instead, with a note.
+    //! With `exact = F` a tape gives the derivative, and a difference only confirms that it is one:
+    //! [its own page](super::exact_derivative).
     //!
     //! # What it cannot know
     //!
@@ -265,4 +261,119 @@ pub mod numeric_derivative {
     //!   rounding takes over.
     //! - N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.3, and
     //!   J. H. Wilkinson: the running error analysis behind the tape's bounds.
+}
+
+pub mod exact_derivative {
+    //! The derivative without differences (`exact = F`): how it is judged, and how far it goes.
+    //!
+    //! # What to change in a forward
+    //!
+    //! Only the forward becomes generic over its scalar; the gradient stays an `f64` function.
+    //!
+    //! ```diff
+    //! -fn loss(w: &Array1<f64>, x: &Array2<f64>) -> f64 {
+    //! -    x.dot(w).mapv(|z| z.max(0.0) + (-z.abs()).exp().ln_1p()).sum() / x.nrows() as f64
+    //! +fn loss<F: NdFloat>(w: &Array1<F>, x: &Array2<F>) -> F {
+    //! +    let softplus = |z: F| z.max(F::zero()) + (-z.abs()).exp().ln_1p();
+    //! +    x.dot(w).mapv(softplus).sum() / F::from(x.nrows()).unwrap()
+    //!  }
+    //! ```
+    //!
+    //! `ndarray`'s `NdFloat` has all that such a function asks for; `num_traits::Float` will do where no
+    //! array is computed with. Draws that the forward uses name the scalar, `normal::<F, _>(n)`; a
+    //! range of it is `uniform::<F, _>(n, F::zero()..F::one())`. It is worth it where differences leave
+    //! components undecided (converged, saturated or perfectly fitted states), where a tolerance below
+    //! 1e-7 is wanted, and for many parameters: a check takes some hundreds of forwards' time, whatever
+    //! their number, where differences take two forwards for each.
+    //!
+    //! # How it is judged
+    //!
+    //! The state is drawn a second time from the same seeds with the tape scalar
+    //! [`Var`](crate::var::Var); if the draws differ, the check fails and says where. One forward and
+    //! one sweep back (one for each output of a Jacobian or of a product with a tangent) give every
+    //! component with a running error bound. No threshold is fixed but the tolerance. A component
+    //!
+    //! 1. *agrees* where difference and bound are both under the tolerance;
+    //! 2. is *undecided* where the difference is within the tape's bound, for the forward cancels, or
+    //!    within what rounding may have cost the formula under test: the spread of the gradient under
+    //!    changes by a few roundings, or four roundings of each partial derivative on the tape. That of
+    //!    a function of a pure number counts as of order one, for `1 - t * t` and `p - 1` round so;
+    //! 3. is held against a difference of the forward otherwise. A difference that excludes what the
+    //!    tape says hands the whole state over to differences, with a note;
+    //! 4. is judged at states aside as well, by the tape there, where a comparison ties, exactly or but
+    //!    for rounding, or a function has no derivative. Right all around, it is a *kink*, and the report names
+    //!    the operation. Wrong at one of them, it is *wrong*;
+    //! 5. else is *wrong*.
+    //!
+    //! ```
+    //! use gradcheck_runtime::var::Var;
+    //! use gradcheck_runtime::{Settings, check_exact_at};
+    //! use num_traits::Float;
+    //!
+    //! fn loss<F: Float>(z: &F) -> F {
+    //!     (-*z).exp().ln_1p()
+    //! }
+    //! let slope = |z: &f64| 1.0 / (1.0 + (-z).exp()) - 1.0;
+    //! let check = |z: f64, gradient: &dyn Fn(&f64) -> f64| {
+    //!     let settings = Settings::new().tolerance(1e-12);
+    //!     let (mut at, mut on_tape) = (z, Var::from(z));
+    //!     let forwards = (loss::<f64>, loss::<Var>);
+    //!     check_exact_at(&mut at, &mut on_tape, &settings, forwards, gradient)
+    //! };
+    //! assert_eq!(check(2.0, &slope).counts().agreed, 1);
+    //! assert!(check(2.0, &|z| slope(z) + 1e-11).is_wrong());
+    //! // All digits of `p - 1` are gone: nothing speaks against it, nothing proves it.
+    //! assert_eq!(check(38.0, &slope).counts().undecided, 1);
+    //! assert!(check(38.0, &|z| slope(z) + 1e-14).is_wrong());
+    //! ```
+    //!
+    //! # Second derivatives
+    //!
+    //! [`gradient_of`](crate::var::gradient_of) and [`slope_of`](crate::var::slope_of) make the exact
+    //! gradient of a generic forward, and its slope along a direction, functions that are generic
+    //! themselves. The Jacobian of the first is the Hessian, the gradient of the second a Hessian-vector
+    //! product, so that neither asks for a gradient written by hand:
+    //!
+    //! ```rust,test_harness
+    //! use gradcheck_runtime::gradcheck;
+    //! use ndarray::{Array1, Array2, NdFloat};
+    //!
+    //! fn cost<F: NdFloat>(x: &Array1<F>) -> F {
+    //!     x.mapv(|x| x.exp()).sum() * x.sum()
+    //! }
+    //!
+    //! #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+    //!     forward = gradient_of(&x, cost))]
+    //! fn hessian(x: &Array1<f64>) -> Array2<f64> {
+    //!     let e = x.mapv(f64::exp);
+    //!     let mixed = Array2::from_shape_fn((x.len(), x.len()), |(i, j)| e[i] + e[j]);
+    //!     mixed + Array2::from_diag(&(&e * x.sum()))
+    //! }
+    //!
+    //! #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+    //!     v in normal::<F, _>(n), forward = slope_of(&x, &v, cost))]
+    //! fn product(x: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+    //!     hessian(x).dot(v)
+    //! }
+    //! ```
+    //!
+    //! They take one place: a scalar, an array of any dimension, a `Vec` or `[F; N]`; a struct or a
+    //! dictionary of parameters they do not. `gradient_of` runs the forward once for each parameter,
+    //! all on one tape: some tens of parameters, not thousands. `slope_of` runs it once. A rounding of
+    //! the slope at a tie of the forward is not told from one of the forward itself. Without `exact`
+    //! they work too, by differences of an exact first derivative.
+    //!
+    //! # What it cannot see
+    //!
+    //! - `to_f64`, or `F::from(x)` of a variable by way of another type: the derivative is lost
+    //!   there. Such states are differenced, with a note. So are a forward that outgrows the tape (1 GiB,
+    //!   some nineteen million operations), one with another value on the tape, and one that rounds
+    //!   in steps, unless a difference shows the slope that the tape has.
+    //! - A loop that ends by a comparison, such as an iteration that starts at its fixed point: the tape
+    //!   has the derivative of the steps taken. A right gradient disagrees with it, which brings a
+    //!   difference in; one with the same fault as the tape passes.
+    //! - An `f32` gradient: the values compared are those of `f64`.
+    //! - A gradient whose own noise exceeds its error, such as one that is itself a difference.
+    //! - A convention at a kink. A gradient sent to every tie of a maximum is right all around, and is
+    //!   a kink.
 }

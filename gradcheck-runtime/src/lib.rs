@@ -354,7 +354,9 @@
 //! ([`var`]), which gives every component to rounding, without a step, so that a tolerance
 //! of 1e-12 holds. Draws that the forward uses name the scalar, `normal::<F, _>(n)`; the gradient
 //! stays an ordinary `f64` function. A forward that converts a variable out of its scalar
-//! (`to_f64`) is differenced after all, and the test's output says so.
+//! (`to_f64`) is differenced after all, and the test's output says so. What to change in a forward,
+//! how the verdict is had and what it cannot see is told [here](guide::exact_derivative), and how a
+//! Hessian or its product with a vector is checked against a plain cost.
 //!
 //! ```rust,test_harness
 //! use gradcheck_runtime::gradcheck;
@@ -474,7 +476,7 @@
 //!
 //! # Outside a generated test
 //!
-//! [`check_at`] checks one state and returns a [`StateReport`]:
+//! [`check_at`] checks one state and returns a [`StateReport`], [`check_exact_at`] the same on a tape:
 //!
 //! ```
 //! use gradcheck_runtime::{Settings, check_at};
@@ -493,6 +495,7 @@
 //!
 //! - [When a check fails](guide::when_a_check_fails): verdicts, diagnoses, and what to do;
 //! - [The numeric derivative](guide::numeric_derivative): how it is had, and what it cannot know;
+//! - [The exact derivative](guide::exact_derivative): the same without differences;
 //! - [`record`]: a check as data, as a page, and as JSON;
 //! - [`strategy`]: shapes, draws and how they shrink; [`flatten`]: parameters of your own types.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -525,7 +528,7 @@ pub mod strategy;
 mod style;
 pub mod var;
 
-pub use crate::check::{StateReport, check_at};
+pub use crate::check::{StateReport, check_at, check_exact_at};
 pub use crate::compare::Planted;
 pub use crate::deadline::Stopped;
 pub use crate::failure::Failure;
@@ -542,6 +545,7 @@ pub mod prelude {
         ToContainer as _, dictionary, he_normal, labels, normal, one_hot, signs, uniform, vec,
         xavier_uniform,
     };
+    pub use crate::var::{gradient_of, slope_of};
     // A forward generic over its scalar, written inline, says `F::zero()`.
     pub use num_traits::{One as _, Zero as _};
     // For `timeout = Duration::from_secs(60)`.

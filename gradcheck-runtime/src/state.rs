@@ -355,6 +355,11 @@ impl<'p> State<'p> {
             .collect()
     }
 
+    /// Number of the forward's outputs.
+    pub(crate) fn outputs_count(&self) -> usize {
+        self.outputs.values.len()
+    }
+
     /// The component of output `j` and parameter `i`.
     pub(crate) fn component(&self, i: usize, j: usize) -> usize {
         match self.form {
@@ -498,15 +503,11 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in the components asked about: how far apart the gradients
-    /// are at points a few units of rounding from the state.
-    ///
-    /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
-    /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
-    /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
-    /// the largest component, and of the outputs over the parameter's scale: rounding of what
-    /// the user's function computed on the way. A forward that rounds to `inner` inside has the
-    /// slope of its rounded parts, and nobody's gradient is that one's.
+    /// What the user's own arithmetic leaves open in the components asked about: the spread
+    /// of the gradient around the state, and as a floor some units of rounding of the largest
+    /// component, and of the outputs over the parameter's scale: rounding of what the user's
+    /// function computed on the way. A forward that rounds to `inner` inside has the slope of its
+    /// rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
@@ -515,7 +516,7 @@ impl<'p> State<'p> {
         around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut bound =
+        let mut floor =
             vec![16.0 * roundoff * largest(analytic).max(largest(around)); analytic.len()];
         if inner > roundoff && self.form == Form::Gradient {
             // Rounding inside is as large as what the parameters do to the outputs, whichever of
@@ -524,23 +525,40 @@ impl<'p> State<'p> {
                 values.iter().zip(&self.scales).map(|(g, s)| (g * s).abs()).fold(0.0, f64::max)
             };
             let most = weighed(analytic).max(weighed(around));
-            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
-                *bound = bound.max(32.0 * inner * most / scale);
+            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
+                *floor = floor.max(32.0 * inner * most / scale);
             }
         }
         if self.form == Form::Gradient {
             let outputs = self.output_size();
-            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
-                *bound = bound.max(4.0 * roundoff * outputs / scale);
+            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
+                *floor = floor.max(4.0 * roundoff * outputs / scale);
             }
         }
+        let spread = self.spread(analytic.len(), asked, [256.0, 1e4, 1e6]);
+        floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
+    }
+
+    /// How far apart the gradients are at points a few units of rounding from the state: four times
+    /// the distance between the furthest two, for the first of the `reaches`, in units of rounding,
+    /// that moves a component.
+    ///
+    /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
+    /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
+    /// gradient that has lost its digits moves in steps.
+    pub(crate) fn spread(
+        &mut self,
+        components: usize,
+        asked: impl Iterator<Item = usize>,
+        reaches: [f64; 3],
+    ) -> Vec<f64> {
+        let (mut bound, mut still) = (vec![0.0; components], vec![false; components]);
         let mut roundoffs = vec![0.0; self.primal.values.len()];
         for leaf in &self.primal.leaves {
             roundoffs[leaf.range.clone()].fill(leaf.roundoff);
         }
-        let mut still = vec![false; analytic.len()];
         asked.for_each(|i| still[i] = true);
-        for (round, reach) in [256.0, 1e4, 1e6].into_iter().enumerate() {
+        for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
@@ -566,7 +584,7 @@ impl<'p> State<'p> {
             }
             for (i, (low, high)) in spread.into_iter().flatten().enumerate() {
                 if still[i] && high > low {
-                    bound[i] = bound[i].max(4.0 * (high - low));
+                    bound[i] = 4.0 * (high - low);
                     still[i] = false;
                 }
             }
@@ -777,11 +795,14 @@ impl<'p> State<'p> {
         &self.weights
     }
 
-    /// Whether outputs computed otherwise are those at the state, to a few digits.
-    pub(crate) fn outputs_match(&self, outputs: &[f64]) -> bool {
+    /// Whether outputs computed otherwise, each known to within its error, are those at the
+    /// state: to a few digits, or to what rounding has left of them.
+    pub(crate) fn outputs_match(&self, outputs: &[f64], errors: &[f64]) -> bool {
         let slack = 1e-9 * largest(&self.base);
-        outputs.len() == self.base.len()
-            && outputs.iter().zip(&self.base).all(|(a, b)| (a - b).abs() <= slack + 1e-6 * b.abs())
+        let same = |(i, base): (usize, &f64)| {
+            (outputs[i] - base).abs() <= slack + 1e-6 * base.abs() + 2.0 * errors[i]
+        };
+        outputs.len() == self.base.len() && self.base.iter().enumerate().all(same)
     }
 
     /// Seed of everything random about this state.
@@ -797,11 +818,6 @@ impl<'p> State<'p> {
                 self.base.iter().zip(&self.weights).fold(0.0, |m, (o, w)| (o * w).abs().max(m))
             }
         }
-    }
-
-    /// The length on which parameter `i` is of order one.
-    pub(crate) fn scale_of(&self, i: usize) -> f64 {
-        self.scales[i]
     }
 
     /// Root mean square of a block's scales.

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// Only this state of each function and class.
     pub(crate) state: Option<u64>,
     pub(crate) threads: usize,
+    /// Only with differences, or only without.
+    pub(crate) only: Option<String>,
 }
 
 impl Default for Plan {
@@ -40,12 +42,13 @@ impl Default for Plan {
             seed: 1,
             state: None,
             threads: 2,
+            only: None,
         }
     }
 }
 
 /// A state to examine.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) subject: usize,
     pub(crate) class: Class,
@@ -120,7 +123,7 @@ fn ours<F: Real + Scalar + Flatten>(
 }
 
 /// Names the worst component of a report, with its numbers.
-fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
+pub(crate) fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
     if !report.is_wrong() {
         return None;
     }
@@ -151,7 +154,7 @@ fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
 }
 
 /// What the component that shows a missed fault best looks like to both sides.
-fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
+pub(crate) fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
     let (e, i) = (&report.evidence, witness.component);
     let name = e
         .blocks
@@ -169,6 +172,40 @@ fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
         e.bound[i],
         e.verdict[i]
     )
+}
+
+/// The faults that a plan has for a state, with their numbers.
+pub(crate) fn planted_in(
+    job: Job,
+    case: &Case<f64>,
+    plan: &Plan,
+) -> impl Iterator<Item = (usize, Fault)> {
+    let named =
+        |fault: Fault| plan.fault.as_ref().is_none_or(|n| fault.name().contains(n.as_str()));
+    // The largest functions take a sample of the kinds.
+    let sampled = plan.fault.is_none() && case.params.len() > 2000;
+    Fault::all()
+        .enumerate()
+        .filter(move |&(number, _)| !sampled || (number as u64 + job.index).is_multiple_of(9))
+        .filter(move |&(_, fault)| named(fault) && fault.fits(case))
+}
+
+/// The gradient of a case with a fault; `None` where it has no place there.
+pub(crate) fn wrong<F: Real + Scalar>(
+    case: &Case<F>,
+    site: &Site<'_>,
+    fault: Fault,
+    plan: &Plan,
+    job: Job,
+    p: &Params<F>,
+) -> Option<Params<F>> {
+    if let Fault::Bug(bug) = fault {
+        return Some(case.gradient(p, bug));
+    }
+    let mut g = case.gradient(p, Bug::None).cast::<f64>();
+    let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
+    fault.change(site, &p.cast(), &mut g, seed)?;
+    Some(g.map(|g| F::from_f64(g)))
 }
 
 /// The correct gradient of a state, and the faults planted in it.
@@ -207,28 +244,8 @@ fn examine<F: Real + Scalar + Flatten>(
     let site = Site { case: wide, class: job.class, base: &wide_base };
     let mut floors = Floors::new(&case);
     let mut planted = Vec::new();
-    for (number, fault) in Fault::all().enumerate() {
-        if plan.fault.as_ref().is_some_and(|name| !fault.name().contains(name.as_str()))
-            || !fault.fits(wide)
-        {
-            continue;
-        }
-        // The largest functions take a sample of the kinds.
-        if plan.fault.is_none()
-            && correct.len() > 2000
-            && !(number as u64 + job.index).is_multiple_of(9)
-        {
-            continue;
-        }
-        let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
-        let wrong = |p: &Params<F>| -> Option<Params<F>> {
-            if let Fault::Bug(bug) = fault {
-                return Some(case.gradient(p, bug));
-            }
-            let mut g = case.gradient(p, Bug::None).cast::<f64>();
-            fault.change(&site, &p.cast(), &mut g, seed)?;
-            Some(g.map(|g| F::from_f64(g)))
-        };
+    for (number, fault) in planted_in(job, wide, plan) {
+        let wrong = |p: &Params<F>| wrong(&case, &site, fault, plan, job, p);
         let Some(here) = wrong(&case.params) else { continue };
         let here = here.flat();
         let shows = visible(&correct, &here, limit, |i| floors.at(i));
@@ -252,8 +269,19 @@ fn examine<F: Real + Scalar + Flatten>(
     results.lock().expect("no panic elsewhere").planted.extend(planted);
 }
 
+/// The options that choose a state.
+pub(crate) fn address(job: Job, plan: &Plan) -> String {
+    format!(
+        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
+        SUBJECTS[job.subject].name,
+        job.class.name(),
+        plan.seed,
+        job.index
+    )
+}
+
 /// The states of a run, the largest first.
-fn jobs(plan: &Plan) -> Vec<Job> {
+pub(crate) fn jobs(plan: &Plan) -> Vec<Job> {
     let chosen = |filter: &Option<String>, name: &str| {
         filter.as_ref().is_none_or(|f| name.contains(f.as_str()))
     };

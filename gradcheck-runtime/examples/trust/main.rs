@@ -14,6 +14,7 @@
 //!     --state I        only state I of each function and class
 //!     --full           a row for each function in each class
 //!     --threads N      2 by default
+//!     --only NAME      `differences`, or `exact`: without them, on a tape (`exact = F`)
 //! ```
 //!
 //! Exit code 1 if a correct gradient was accused or a visible fault missed; visible is what
@@ -25,10 +26,11 @@ use std::time::Instant;
 use gradcheck_runtime::diagnose::{Place, diagnose};
 use gradcheck_runtime::evidence::Evidence;
 
-use examine::{Job, Plan, Planted, Results, Seen};
+use examine::{Plan, Planted, Results, Seen};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
 
+mod exact;
 mod examine;
 mod faults;
 mod oracle;
@@ -54,6 +56,7 @@ fn read_options() -> Result<(Plan, bool), String> {
             "--class" => plan.class = Some(value),
             "--subject" => plan.subject = Some(value),
             "--fault" => plan.fault = Some(value),
+            "--only" if ["differences", "exact"].contains(&&*value) => plan.only = Some(value),
             _ => return Err(format!("unknown option `{name}`; see the head of main.rs")),
         }
     }
@@ -243,16 +246,6 @@ fn diagnosis_table(results: &Results) {
     );
 }
 
-fn address(job: Job, plan: &Plan) -> String {
-    format!(
-        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
-        SUBJECTS[job.subject].name,
-        job.class.name(),
-        plan.seed,
-        job.index
-    )
-}
-
 fn complaints(results: &Results, plan: &Plan) {
     const SHOWN: usize = 60;
     let accused: Vec<&Seen> = results.seen.iter().filter(|s| s.accused.is_some()).collect();
@@ -263,7 +256,7 @@ fn complaints(results: &Results, plan: &Plan) {
         println!("\nfalsely accused:");
     }
     for seen in accused.iter().take(SHOWN) {
-        println!("  {}", address(seen.job, plan));
+        println!("  {}", examine::address(seen.job, plan));
         println!("      {}", seen.accused.as_deref().unwrap_or_default());
     }
     if !missed.is_empty() {
@@ -272,7 +265,7 @@ fn complaints(results: &Results, plan: &Plan) {
     let faults: Vec<Fault> = Fault::all().collect();
     for planted in missed.iter().take(SHOWN) {
         let name = faults[planted.fault].name();
-        println!("  {} --fault \"{name}\"", address(planted.job, plan));
+        println!("  {} --fault \"{name}\"", examine::address(planted.job, plan));
         println!("      {}", planted.miss);
     }
     let mut by_class: BTreeMap<(Class, &str), usize> = BTreeMap::new();
@@ -290,6 +283,16 @@ fn complaints(results: &Results, plan: &Plan) {
     }
 }
 
+/// Runs the check by differences and prints its tables; false alarms, visible faults, caught.
+fn differences(plan: &Plan, full: bool) -> (usize, usize, usize) {
+    let results = examine::run(plan);
+    correct_table(&results, full);
+    let (visible, caught) = fault_table(&results);
+    diagnosis_table(&results);
+    complaints(&results, plan);
+    (results.seen.iter().filter(|s| s.accused.is_some()).count(), visible, caught)
+}
+
 fn main() -> ExitCode {
     let (plan, full) = match read_options() {
         Ok(options) => options,
@@ -299,16 +302,20 @@ fn main() -> ExitCode {
         }
     };
     let start = Instant::now();
-    let results = examine::run(&plan);
-    correct_table(&results, full);
-    let (visible, caught) = fault_table(&results);
-    diagnosis_table(&results);
-    complaints(&results, &plan);
+    let chosen = |name: &str| plan.only.as_deref().is_none_or(|only| only == name);
+    let mut summary = Vec::new();
+    if chosen("differences") {
+        summary.push(("differences", differences(&plan, full)));
+    }
+    if chosen("exact") {
+        let results = exact::run(&plan);
+        summary.push(("without differences", exact::table(&results, &plan)));
+    }
     println!("\n{:.0} s", start.elapsed().as_secs_f64());
-    let accused = results.seen.iter().filter(|s| s.accused.is_some()).count();
-    println!(
-        "false alarms: {accused} of {} states; caught: {caught} of {visible} faults",
-        results.seen.len()
-    );
-    if accused > 0 || caught < visible { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    let mut fine = true;
+    for (name, (accused, visible, caught)) in summary {
+        println!("{name}: false alarms: {accused}; caught: {caught} of {visible} visible faults");
+        fine &= accused == 0 && caught == visible;
+    }
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

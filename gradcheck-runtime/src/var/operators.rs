@@ -67,7 +67,7 @@ impl Var {
         if self.tape == CONSTANT {
             return Var { re: -self.re, ..self };
         }
-        tape::record1(-self.re, self.error, self.edge(-1.0, 0.0))
+        tape::record1(-self.re, self.error, self.edge(-1.0, 0.0), false)
     }
 
     #[inline]
