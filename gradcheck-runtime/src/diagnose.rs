@@ -221,6 +221,14 @@ pub enum Kind {
         /// Which one.
         slice: Slice,
     },
+    /// A part of what is summed along a dimension stands for the sum, as states with the same
+    /// parameters and fewer slices show: the first slices of a larger state are a smaller one.
+    PartOfSum {
+        /// Name of the dimension.
+        dim: String,
+        /// Which slices are summed.
+        part: SumPart,
+    },
     /// `g` is zero in some components where `g~` is not, or the reverse: a mask is wrong.
     ZeroOnSubset {
         /// It is the analytic side that is zero.
@@ -285,6 +293,19 @@ pub enum Slice {
     Sum,
 }
 
+/// The slices that are summed, of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SumPart {
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+    /// All but the first one.
+    AllButFirst,
+    /// All but the last one.
+    AllButLast,
+}
+
 /// What sets the failing states apart.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Only {
@@ -308,6 +329,17 @@ pub enum Sizes {
     AtLeast(usize),
     /// This one and all that are smaller.
     AtMost(usize),
+}
+
+impl Sizes {
+    /// Whether a size is one of them.
+    pub fn contains(self, size: usize) -> bool {
+        match self {
+            Sizes::Equal(v) => size == v,
+            Sizes::AtLeast(v) => size >= v,
+            Sizes::AtMost(v) => size <= v,
+        }
+    }
 }
 
 /// A product of dimensions, their inverses, squares and roots that a factor equals.
@@ -336,6 +368,10 @@ pub struct Term {
 pub struct Facts {
     /// Number of states in which the place is wrong.
     pub states: usize,
+    /// Position of the state that the numbers are of, among those given.
+    pub state: usize,
+    /// Its dimensions.
+    pub dims: Vec<(String, usize)>,
     /// Path of the component with the largest difference.
     pub worst: String,
     /// Its analytic derivative.
@@ -344,9 +380,8 @@ pub struct Facts {
     pub numeric: f64,
     /// Number of wrong components.
     pub wrong: usize,
-    /// Number of components that are wrong, agree or stand on a kink; those that only slopes
-    /// along directions have looked at are among them.
-    pub decided: usize,
+    /// Number of components, measured or not.
+    pub components: usize,
     /// Cosine of the angle between the two gradients; NaN when one is zero.
     pub cosine: f64,
     /// `|g| / |g~|` in Euclidean norm.
@@ -362,8 +397,9 @@ pub struct Facts {
 
 /// Names the fault that the failing states show.
 ///
-/// `states` are those of one check, failing ones first; passing ones among them serve as
-/// contrast. A state fails when a component is [`Verdict::Wrong`], or when a whole block
+/// `states` are those of one check, failing ones first, and first of all the one that the
+/// numbers shall be of; passing ones among them serve as contrast, best those that differ from a
+/// failing one in one dimension only. A state fails when a component is [`Verdict::Wrong`], or when a whole block
 /// exceeds its tolerance and its bounds. The blocks of different states are matched by
 /// [`Block::full_name`]; their shapes may differ. The cost is linear in the number of
 /// components, and of large blocks an evenly spread sample is looked at.

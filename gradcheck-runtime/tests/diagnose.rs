@@ -1177,7 +1177,7 @@ fn an_unknown_shape_gives_facts() {
     assert!(facts.grows_with_parameter && text.contains("grow with the parameter"), "{text}");
     assert!(text.contains(&format!("most {}: analytic", facts.worst)), "{text}");
     assert!(facts.cosine > 0.0 && facts.cosine < 1.0 && facts.norm_ratio > 0.0);
-    assert!(facts.wrong > 100 && facts.wrong <= facts.decided);
+    assert!(facts.wrong > 100 && facts.wrong <= facts.components);
     // Errors that do not grow with the parameter.
     let d = diagnose(&measured(&mut rng, &states, FINE, &|s| {
         s.all(|g, w| g + 0.1 * (50.0 * w).cos() * g.cos())

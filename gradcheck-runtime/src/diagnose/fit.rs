@@ -43,7 +43,7 @@ pub(super) fn bits(d: f64, tol: f64) -> f64 {
 
 /// Components that may miss a prediction, where so many are wrong.
 pub(super) fn allowed(wrong: usize) -> usize {
-    if wrong < 12 { 0 } else { 1 + wrong / 50 }
+    wrong / 50
 }
 
 /// Bits of evidence for a prediction, less what its free numbers use up; `None` when it does

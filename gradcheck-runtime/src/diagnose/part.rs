@@ -51,7 +51,6 @@ pub(super) struct Part<'a> {
     /// The block as a whole exceeds its tolerance, and no component does.
     pub(super) exceeds: bool,
     pub(super) wrong_count: usize,
-    pub(super) decided: usize,
     /// Components without a measurement of their own: only slopes along directions have looked
     /// at them, and where those were off, the search has found the wrong ones.
     pub(super) covered: usize,
@@ -86,7 +85,6 @@ impl<'a> Part<'a> {
             wrong: false,
             exceeds: false,
             wrong_count: 0,
-            decided: 0,
             covered: 0,
             not_finite: Vec::new(),
             comps: Vec::new(),
@@ -106,21 +104,15 @@ impl<'a> Part<'a> {
             }
             let unmeasured = self.evidence.bound[self.start + j].is_infinite() && g == n;
             match verdict {
-                Verdict::Undecided => {
-                    self.covered += usize::from(unmeasured);
-                    self.decided += usize::from(unmeasured);
-                }
+                Verdict::Undecided => self.covered += usize::from(unmeasured),
                 Verdict::Wrong => {
                     self.wrong_count += 1;
-                    self.decided += 1;
                     if !g.is_finite() || !n.is_finite() {
                         self.not_finite.push(j);
                     }
                 }
-                Verdict::Agrees | Verdict::Kink => {
-                    self.decided += 1;
-                    self.covered += usize::from(verdict == Verdict::Agrees && !self.usable(j));
-                }
+                Verdict::Agrees => self.covered += usize::from(!self.usable(j)),
+                Verdict::Kink => {}
             }
         }
         self.wrong = self.wrong_count > 0;
@@ -246,6 +238,29 @@ impl<'a> Part<'a> {
         self.evidence.primal.get(block.range.clone())
     }
 
+    /// The state with the same parameters in which only this dimension is another.
+    pub(super) fn with_dim<'p>(
+        &self,
+        parts: &'p [Part<'a>],
+        dim: &str,
+        value: usize,
+    ) -> Option<&'p Part<'a>> {
+        let mine = self.evidence;
+        parts.iter().find(|other| {
+            let theirs = other.evidence;
+            let same = |(a, b): (&(String, usize), &(String, usize))| {
+                a.0 == b.0 && if a.0 == dim { b.1 == value } else { a.1 == b.1 }
+            };
+            other.id() == self.id()
+                && other.state != self.state
+                && other.shape == self.shape
+                && mine.steps == theirs.steps
+                && mine.dims.len() == theirs.dims.len()
+                && mine.dims.iter().zip(&theirs.dims).all(same)
+                && same_parameters(mine, theirs)
+        })
+    }
+
     pub(super) fn dim(&self, name: &str) -> Option<f64> {
         if let Some((_, value)) = self.evidence.dims.iter().find(|(n, _)| n == name) {
             return Some(*value as f64);
@@ -271,4 +286,14 @@ impl<'a> Part<'a> {
             ..*self
         }
     }
+}
+
+/// Whether the blocks of the same size hold the same parameters.
+fn same_parameters(a: &Evidence, b: &Evidence) -> bool {
+    let values =
+        |e: &Evidence, block: &Block| e.primal.get(block.range.clone()).map(<[f64]>::to_vec);
+    !a.primal.is_empty()
+        && a.blocks.iter().zip(b.blocks.iter()).all(|(x, y)| {
+            x.full_name == y.full_name && (x.shape != y.shape || values(a, x) == values(b, y))
+        })
 }

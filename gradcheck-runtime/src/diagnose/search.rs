@@ -3,10 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fit::Found;
 use super::part::Part;
-use super::shapes::best;
+use super::shapes::{best, part_of_sum};
 use super::some::{chance_bits, permuted, some_components};
 use super::{Facts, Finding, Kind, LISTED, Only, Place, Region, Sizes};
 use crate::evidence::{Evidence, norm};
+
+/// Bits for a state beside a failing one that differs in a size only, and passes.
+const CONTROLLED_BITS: f64 = 4.0;
 
 /// Blocks that are wrong in the same way.
 pub(super) struct Group<'s> {
@@ -98,6 +101,7 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         if names.len() > 1
             && let Some(found) = best(&self.wrong(names), &self.right(names))
+                .or_else(|| part_of_sum(&self.wrong(names), self.parts))
         {
             return vec![Group::new(names.to_vec(), found)];
         }
@@ -133,7 +137,12 @@ impl<'s, 'a> Search<'s, 'a> {
             Some((region, paths)) => {
                 Place::Components { block: self.short(names[0]), paths, region }
             }
-            None if names.len() >= 2 && names.len() == all.len() => Place::Whole,
+            None if names.len() >= 2
+                && names.len() == all.len()
+                && !matches!(kind, Kind::SwappedWith(_)) =>
+            {
+                Place::Whole
+            }
             None => Place::Blocks(names.iter().map(|n| self.short(n)).collect()),
         };
         let (kind, only) = match (kind, only) {
@@ -165,7 +174,7 @@ impl<'s, 'a> Search<'s, 'a> {
             return Group::unknown(vec![name]);
         }
         let right = self.right(&[name]);
-        if let Some(found) = best(&wrong, &right) {
+        if let Some(found) = best(&wrong, &right).or_else(|| part_of_sum(&wrong, self.parts)) {
             return Group::new(vec![name], found);
         }
         let whole = wrong.iter().all(|p| p.comps.len() == p.len);
@@ -266,11 +275,13 @@ impl<'s, 'a> Search<'s, 'a> {
             comps().filter(|c| c.1.wrong).map(|(_, c)| (c.d, c.w.abs())).collect();
         Facts {
             states: states.len(),
+            state: states.first().copied().unwrap_or(0),
+            dims: first.first().map_or_else(Vec::new, |p| p.evidence.dims.clone()),
             worst: worst.map_or_else(String::new, |(p, c)| p.path(c.i)),
             analytic: worst.map_or(f64::NAN, |w| w.1.g),
             numeric: worst.map_or(f64::NAN, |w| w.1.n),
             wrong: first.iter().map(|p| p.wrong_count).sum(),
-            decided: first.iter().map(|p| p.decided).sum(),
+            components: first.iter().map(|p| p.len).sum(),
             cosine,
             norm_ratio: g / n,
             grows_with_parameter: sizes.len() >= 10 && rank_correlation(&sizes) > 0.8,
@@ -321,7 +332,15 @@ impl<'s, 'a> Search<'s, 'a> {
             } else {
                 continue;
             };
-            let evidence = chance_bits(f.len(), f.len(), all) - price - (dims.len() as f64).log2();
+            // The same parameters at another size, and it is right: no accident.
+            let controlled = self.wrong(names).iter().any(|p| {
+                let value = p.dim(dim).map_or(0, |v| v as usize);
+                let others = [1, value.wrapping_sub(1), value + 1];
+                let other = |v| p.with_dim(self.parts, dim, v).is_some_and(|other| !other.wrong);
+                others.into_iter().any(other)
+            });
+            let evidence = chance_bits(f.len(), f.len(), all) - price - (dims.len() as f64).log2()
+                + if controlled { CONTROLLED_BITS } else { 0.0 };
             if evidence > 5.0 && best.as_ref().is_none_or(|b| evidence > b.0) {
                 best = Some((evidence, Only::AtSize { dim: dim.clone(), values }));
             }
@@ -343,6 +362,10 @@ pub(super) fn same_kind(a: &Kind, b: &Kind) -> bool {
             Kind::MissingTermProportionalToParameter { factor: g, sign: t, range: None, .. },
         ) => s == t && (f - g).abs() <= 1e-4 * f.abs(),
         (Kind::Scaled { range: Some(_), .. }, Kind::Scaled { range: Some(_), .. }) => true,
+        (
+            Kind::ConstantOffset { offset: f, uncertainty: s },
+            Kind::ConstantOffset { offset: g, uncertainty: t },
+        ) => (f - g).abs() <= 3.0 * (s + t) + 1e-4 * f.abs(),
         (Kind::Permuted, _) | (Kind::CopyOf(_), _) => false,
         _ => a == b,
     }

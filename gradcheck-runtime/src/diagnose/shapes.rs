@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::fit::{Candidate, Found, Free, Predict, Slopes, choose, near, slope, slopes};
 use super::formula::formulas;
 use super::part::{Comp, Part};
-use super::{Follows, Function, Kind, SEARCHED_OUT, Slice};
+use super::{Follows, Function, Kind, SEARCHED_OUT, Slice, SumPart};
 use crate::evidence::{Block, Evidence, Verdict, norm};
 
 /// Numbers that a factor is known by even in a single component.
@@ -210,7 +210,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
 /// The gradient is zero, or the forward does not depend on the parameters.
 pub(super) fn zero_candidates(out: &mut Vec<Candidate>) {
     let predict: Predict =
-        Box::new(|_, c| if c.g == 0.0 { Some((0.0, c.tol)) } else { Some((f64::NAN, 0.0)) });
+        Box::new(|_, c| if c.g == 0.0 { Some((0.0, c.noise)) } else { Some((f64::NAN, 0.0)) });
     out.push(Candidate { kind: Kind::Zero, cost: 0.0, free: Free::Never, predict });
     let predict: Predict =
         Box::new(
@@ -326,7 +326,9 @@ pub(super) fn along_axis_candidates(parts: &[&Part<'_>], axis: usize, out: &mut 
             cost: 6.0,
             free: Free::EachSlice(axis),
             predict: Box::new(move |p, c| {
-                Some(c.times(*scales.get(&(p.state, p.index(c.i, axis)))?))
+                // A slice whose numeric derivative is zero stays zero.
+                let k = scales.get(&(p.state, p.index(c.i, axis))).copied();
+                Some(c.times(k.unwrap_or(0.0)))
             }),
         });
     }
@@ -442,6 +444,75 @@ pub(super) fn clip_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
     }
 }
 
+/// Part of the sum over a dimension that component `c` would be, and its noise: from the
+/// states with one slice and with all but the last.
+fn sum_of(
+    c: &Comp,
+    (one, fewer): (Option<&Part<'_>>, Option<&Part<'_>>),
+    part: SumPart,
+    count: Option<f64>,
+) -> Option<(f64, f64)> {
+    // Where the forward is a mean, each slice counts for less the more there are.
+    let (of_one, of_fewer) = count.map_or((1.0, 1.0), |n| (1.0 / n, 1.0 - 1.0 / n));
+    let scaled = |of: Option<&Part<'_>>, k: f64| {
+        let other = of?.comp(c.i)?;
+        Some((k * other.n, k * other.noise))
+    };
+    let without = |(n, noise): (f64, f64)| (c.n - n, noise);
+    let (n, noise) = match part {
+        SumPart::First => scaled(one, of_one)?,
+        SumPart::Last => without(scaled(fewer, of_fewer)?),
+        SumPart::AllButFirst => without(scaled(one, of_one)?),
+        SumPart::AllButLast => scaled(fewer, of_fewer)?,
+    };
+    Some((n, noise + c.tol))
+}
+
+/// A part of the sum over a dimension in place of all of it. Only states that others with fewer
+/// slices stand beside can show it.
+pub(super) fn part_of_sum<'a>(wrong: &[&Part<'a>], all: &[Part<'a>]) -> Option<Found> {
+    let dims: Vec<String> = wrong.first()?.evidence.dims.iter().map(|d| d.0.clone()).collect();
+    let cost = 2.0 + (8.0 * dims.len() as f64).log2();
+    let mut best: Option<Found> = None;
+    for dim in dims {
+        let beside = |p: &Part<'a>| {
+            let count = p.dim(&dim).filter(|&n| n >= 2.0)?;
+            let of = (p.with_dim(all, &dim, 1), p.with_dim(all, &dim, count as usize - 1));
+            (of.0.is_some() || of.1.is_some()).then_some((of, count))
+        };
+        let showing: Vec<&Part<'a>> =
+            wrong.iter().filter(|p| beside(p).is_some()).copied().collect();
+        if showing.is_empty() {
+            continue;
+        }
+        let parts = [SumPart::First, SumPart::Last, SumPart::AllButFirst, SumPart::AllButLast];
+        let mut candidates = Vec::new();
+        for (part, mean) in parts.into_iter().flat_map(|part| [(part, true), (part, false)]) {
+            let mut sums: HashMap<(usize, usize), (f64, f64)> = HashMap::new();
+            for p in &showing {
+                let Some((of, count)) = beside(p) else { continue };
+                let count = mean.then_some(count);
+                sums.extend(
+                    p.comps.iter().filter_map(|c| {
+                        Some(((p.state, p.start + c.i), sum_of(c, of, part, count)?))
+                    }),
+                );
+            }
+            candidates.push(Candidate {
+                kind: Kind::PartOfSum { dim: dim.clone(), part },
+                cost,
+                free: Free::Never,
+                predict: Box::new(move |p, c| sums.get(&(p.state, p.start + c.i)).copied()),
+            });
+        }
+        let found = choose(&showing, &[], candidates);
+        if found.as_ref().is_some_and(|f| best.as_ref().is_none_or(|b| f.bits > b.bits)) {
+            best = found;
+        }
+    }
+    best
+}
+
 /// The best shape of a set of blocks. Several blocks share only what no single block's axes
 /// or neighbours are needed for.
 pub(super) fn best(parts: &[&Part<'_>], contrast: &[&Part<'_>]) -> Option<Found> {
@@ -455,7 +526,7 @@ pub(super) fn best(parts: &[&Part<'_>], contrast: &[&Part<'_>]) -> Option<Found>
     let mut candidates = Vec::new();
     zero_candidates(&mut candidates);
     scale_candidates(parts, &mut candidates);
-    term_candidates(parts, single, &mut candidates);
+    term_candidates(parts, true, &mut candidates);
     clip_candidates(parts, &mut candidates);
     if single {
         order_candidates(parts, &mut candidates);
@@ -471,13 +542,17 @@ pub(super) fn single_precision(parts: &[&Part<'_>]) -> Option<Found> {
         return None;
     }
     let comps = || parts.iter().flat_map(|p| &p.comps).filter(|c| c.n != 0.0);
-    let d = norm(comps().map(|c| c.d));
-    let size = norm(comps().map(|c| c.n));
     let found = |bits| {
         let kind = Kind::SinglePrecision;
         Some(Found { kind, bits, cost: 2.0, contrast: true })
     };
-    if d.is_nan() || size.is_nan() || d > 1e-5 * size {
+    // Block by block: in one that is small beside the others 1e-5 of the others is not rounding.
+    let size = |p: &Part<'_>| norm(p.comps.iter().map(|c| c.n));
+    let small = |p: &&Part<'_>| {
+        let (d, size) = (norm(p.comps.iter().map(|c| c.d)), size(p));
+        d <= 1e-5 * size || p.comps.iter().all(|c| !c.wrong)
+    };
+    if !parts.iter().all(small) {
         return None;
     }
     // Every number is one of single precision, and not for being simple.
@@ -488,8 +563,12 @@ pub(super) fn single_precision(parts: &[&Part<'_>]) -> Option<Found> {
         return found(29.0 * rich as f64);
     }
     // Or their errors are all about that large, of either sign, and none stands out.
-    let mut relative: Vec<f64> = comps()
-        .filter(|c| c.n.abs() >= 1e-3 * size / (parts.len() as f64))
+    let mut relative: Vec<f64> = parts
+        .iter()
+        .flat_map(|p| {
+            let least = 1e-3 * size(p);
+            p.comps.iter().filter(move |c| c.n != 0.0 && c.n.abs() >= least)
+        })
         .map(|c| (c.g - c.n) / c.n)
         .collect();
     let n = relative.len();

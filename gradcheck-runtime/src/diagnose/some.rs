@@ -6,6 +6,9 @@ use super::part::{Comp, Part};
 use super::shapes::{extremes, scale_candidates, term_candidates, zero_candidates};
 use super::{Kind, LISTED, MIN_BITS, Region};
 
+/// Wrong components of a block that are called few, however small the block.
+const FEW: usize = 2;
+
 /// `log2` of the chance that `wrong` of `all` fall among `inside` of them.
 pub(super) fn chance_bits(wrong: usize, inside: usize, all: usize) -> f64 {
     (0..wrong.min(10_000))
@@ -16,8 +19,15 @@ pub(super) fn chance_bits(wrong: usize, inside: usize, all: usize) -> f64 {
 /// A block in which some components are wrong and others right.
 pub(super) fn some_components(parts: &[&Part<'_>]) -> Option<(Kind, Region, Vec<String>, f64)> {
     let agree = |p: &Part<'_>| p.comps.iter().filter(|c| !c.wrong).count() + p.covered;
-    let mixed = |p: &&Part<'_>| agree(p) > 0 && agree(p) < p.comps.len() + p.covered;
-    if parts.is_empty() || !parts.iter().all(mixed) {
+    let wrong_in = |p: &Part<'_>| p.comps.len() + p.covered - agree(p);
+    let mixed = |p: &Part<'_>| agree(p) > 0 && wrong_in(p) > 0;
+    // At another size the same components may be all that there are.
+    let most = parts.iter().filter(|p| mixed(p)).map(|p| wrong_in(p)).max()?;
+    let few = |p: &Part<'_>| wrong_in(p) <= FEW.max(p.len / 2);
+    // Elsewhere rounding may hide the others.
+    let fits =
+        |p: &&Part<'_>| mixed(p) || wrong_in(p) > 0 && (p.len <= most || agree(p) == 0 && few(p));
+    if !parts.iter().all(|p| fits(p)) {
         return None;
     }
     let wrong: Vec<Part<'_>> = parts.iter().map(|p| p.only_wrong()).collect();
@@ -43,6 +53,15 @@ pub(super) fn some_components(parts: &[&Part<'_>]) -> Option<(Kind, Region, Vec<
             Some((kind, found, paths, h.bits))
         }
         None if region.is_some() => Some((Kind::Components { how: None }, found, paths, 0.0)),
+        // Few are a fact, whatever they have in common.
+        how if parts.iter().all(|p| few(p)) => {
+            let bits = how.as_ref().map_or(0.0, |h| h.bits);
+            let kind = Kind::Components { how: how.map(|h| Box::new(h.kind)) };
+            let places = |p: &Part<'_>| p.comps.iter().map(|c| p.path(c.i)).collect::<Vec<_>>();
+            let same = wrong.iter().all(|p| places(p) == places(wrong[0]));
+            let region = if same && paths.len() < LISTED { Region::Listed } else { found };
+            Some((kind, region, paths, bits))
+        }
         _ => None,
     }
 }

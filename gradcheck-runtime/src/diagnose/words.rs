@@ -3,7 +3,7 @@ use std::fmt;
 
 use super::{
     Diagnosis, Facts, Finding, Follows, Function, Kind, LISTED, Only, Place, Region, SHOWN, Sizes,
-    Slice, Term,
+    Slice, SumPart, Term,
 };
 
 /// `x` to so many significant digits, without trailing zeros.
@@ -215,6 +215,12 @@ impl Kind {
             Kind::SwappedWith(_) => "swapped",
             Kind::CopyOf(_) => "another block's gradient",
             Kind::OneSliceForAll { .. } => "one slice for all",
+            Kind::PartOfSum { part, .. } => match part {
+                SumPart::First => "first slice of a sum",
+                SumPart::Last => "last slice of a sum",
+                SumPart::AllButFirst => "first slice of a sum left out",
+                SumPart::AllButLast => "last slice of a sum left out",
+            },
             Kind::ZeroOnSubset { .. } => "zero on a subset",
             Kind::Clipped { .. } => "clipped",
             Kind::SinglePrecision => "single precision",
@@ -362,6 +368,19 @@ impl Finding {
                     String::new(),
                 )
             }
+            Kind::PartOfSum { dim, part } => match part {
+                SumPart::First => plain(&format!("first slice in place of the sum over {dim}"), ""),
+                SumPart::Last => plain(
+                    &format!("last slice in place of the sum over {dim}"),
+                    "is it overwritten, not added to?",
+                ),
+                SumPart::AllButFirst => {
+                    plain(&format!("first slice left out of the sum over {dim}"), "")
+                }
+                SumPart::AllButLast => {
+                    plain(&format!("last slice left out of the sum over {dim}"), "")
+                }
+            },
             Kind::ZeroOnSubset { analytic: true } => (
                 format!("zero where the numeric is not, in {}", self.counted()),
                 "is a mask wrong?".to_owned(),
@@ -431,11 +450,11 @@ impl Finding {
     }
 
     pub(super) fn counted(&self) -> String {
-        format!("{} of {} components: {}", self.facts.wrong, self.facts.decided, self.place)
+        format!("{} of {} components: {}", self.facts.wrong, self.facts.components, self.place)
     }
 
     pub(super) fn components_words(&self, how: Option<&Kind>) -> (String, String) {
-        let Facts { wrong, decided, analytic, numeric, .. } = self.facts;
+        let Facts { wrong, components, analytic, numeric, .. } = self.facts;
         let there = match how {
             Some(Kind::SignFlipped) => "sign flipped".to_owned(),
             Some(Kind::Zero) => format!("zero where the numeric is {}", digits(numeric, 3)),
@@ -460,13 +479,17 @@ impl Finding {
             }
         };
         let words = match &self.place {
-            Place::Components { region: Region::Listed, .. } if wrong == 1 => {
-                format!("one component of {decided}: {} ({there})", self.place)
+            Place::Components { region: Region::Listed, paths, .. } if paths.len() == 1 => {
+                format!("one component of {components}: {} ({there})", self.place)
             }
-            Place::Components { region: Region::Listed, .. } => {
-                format!("{wrong} components of {decided}: {} ({there})", self.place)
+            Place::Components { region: Region::Listed, paths, .. } => {
+                format!("{} components of {components}: {} ({there})", paths.len(), self.place)
             }
-            _ => format!("{wrong} of {decided} components, {} ({there})", self.place),
+            Place::Components { region: Region::Scattered, paths, .. } if paths.len() == 1 => {
+                let others = if self.facts.states > 1 { ", others in other states" } else { "" };
+                format!("one component of {components}: {}{others} ({there})", paths[0])
+            }
+            _ => format!("{wrong} of {components} components, {} ({there})", self.place),
         };
         (words, String::new())
     }
@@ -496,13 +519,13 @@ impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.wrong {
             0 => write!(f, "no component by itself is wrong, all together are")?,
-            wrong => write!(f, "{wrong} of {} components wrong", self.decided)?,
+            wrong => write!(f, "{wrong} of {} components wrong", self.components)?,
         }
         if !self.worst.is_empty() {
             let (g, n) = pair(self.analytic, self.numeric);
             write!(f, ", most {}: analytic {g}, numeric {n}", self.worst)?;
         }
-        if self.decided > 1 && self.cosine.is_finite() && self.norm_ratio.is_finite() {
+        if self.components > 1 && self.cosine.is_finite() && self.norm_ratio.is_finite() {
             let (c, r) = (digits(self.cosine, 3), digits(self.norm_ratio, 3));
             write!(f, "; cosine {c}, norm ratio {r}")?;
         }
