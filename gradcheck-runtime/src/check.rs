@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Draw};
+use crate::case::{Case, Dim, Draw};
 use crate::compare::{self, Planted};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
@@ -233,6 +233,27 @@ impl Checker<'_> {
         draw.described
     }
 
+    /// The dimensions of a case; nothing is called, none where it cannot be drawn.
+    pub(crate) fn dims(&self, case: &Case) -> Vec<Dim> {
+        let drawn = State::draw(self.problem.session(), &Case { steps: 0, ..case.clone() });
+        drawn.map_or_else(|_| Vec::new(), |state| state.dims.clone())
+    }
+
+    /// How many values a case draws.
+    pub(crate) fn draws(&self, case: &Case) -> usize {
+        let drawn = State::draw(self.problem.session(), &Case { steps: 0, ..case.clone() });
+        drawn.map_or(0, |state| state.draws.len())
+    }
+
+    /// Whether the forward keeps to one value when it is called often with the same arguments;
+    /// two calls may agree where the seventh does not.
+    pub(crate) fn wavers(&self, case: &Case) -> Option<StateReport> {
+        let mut state = self.reach(case).ok()?;
+        let failure =
+            state.examine(&self.places).and_then(|_| state.stands_still(REPEATS)).err()?;
+        Some(StateReport::new(&state, Err(failure), case.steps))
+    }
+
     /// The default number of states, less where there are very many parameters: four with a
     /// million.
     fn affordable(&self, seed: u64, default: u32) -> u32 {
@@ -270,6 +291,8 @@ fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     }
 }
 
+/// Equal calls of a forward whose noise hides a block.
+const REPEATS: usize = 64;
 /// States that are checked between two looks at the results: the same whatever the number of
 /// threads, so that the report is the same too.
 const CHUNK: usize = 8;

@@ -181,6 +181,8 @@ pub enum Kind {
         offset: f64,
         /// Standard uncertainty of the offset.
         uncertainty: f64,
+        /// Smallest and largest c, where it differs between the states.
+        range: Option<(f64, f64)>,
     },
     /// `g = g~ + c` with a c for each slice along the axis.
     OffsetAlongAxis {
@@ -368,6 +370,8 @@ pub struct Term {
 pub struct Facts {
     /// Number of states in which the place is wrong.
     pub states: usize,
+    /// Number of states in which anything is wrong.
+    pub failing: usize,
     /// Position of the state that the numbers are of, among those given.
     pub state: usize,
     /// Its dimensions.

@@ -189,7 +189,13 @@ fn holds_in(kind: &Kind, place: &Place, v: &View<'_>, only_wrong: bool, shown: &
             };
             all(&|i| Some(c[i] + k * x(i)))
         }
-        Kind::ConstantOffset { offset, .. } => all(&|i| Some(c[i] + offset)),
+        Kind::ConstantOffset { offset, range, .. } => {
+            let k = match range {
+                Some(_) => fitted(&|i| v.wrong[i] - c[i], &|_| 1.0),
+                None => *offset,
+            };
+            all(&|i| Some(c[i] + k))
+        }
         Kind::Transposed { axes, .. } if axes.1 >= v.block.shape.len() => false,
         Kind::ShiftedByOne { axis, .. } if *axis >= v.block.shape.len() => false,
         Kind::Transposed { axes, .. } => all(&|i| Some(c[v.transposed(i, *axes)])),

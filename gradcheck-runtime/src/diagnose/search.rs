@@ -18,17 +18,20 @@ pub(super) struct Group<'s> {
     pub(super) bits: f64,
     /// The kind also says why the blocks are right where they are.
     pub(super) contrast: bool,
+    /// It is known of blocks that are right, too.
+    pub(super) whole: bool,
     /// What the wrong components of the one block have in common, and their paths.
     pub(super) some: Option<(Region, Vec<String>)>,
 }
 
 impl<'s> Group<'s> {
     pub(super) fn new(names: Vec<&'s str>, found: Found) -> Self {
-        Group { names, kind: found.kind, bits: found.bits, contrast: found.contrast, some: None }
+        let Found { kind, bits, contrast, .. } = found;
+        Group { names, kind, bits, contrast, whole: false, some: None }
     }
 
     pub(super) fn unknown(names: Vec<&'s str>) -> Self {
-        Group { names, kind: Kind::Unknown, bits: 0.0, contrast: true, some: None }
+        Group { names, kind: Kind::Unknown, bits: 0.0, contrast: true, whole: false, some: None }
     }
 }
 
@@ -97,7 +100,7 @@ impl<'s, 'a> Search<'s, 'a> {
                     all.push(p.id());
                 }
             }
-            return vec![Group::new(all, found)];
+            return vec![Group { whole: true, ..Group::new(all, found) }];
         }
         if names.len() > 1
             && let Some(found) = best(&self.wrong(names), &self.right(names))
@@ -128,7 +131,10 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     pub(super) fn finding(&self, group: Group<'s>) -> Finding {
-        let Group { names, kind, bits, contrast, some } = group;
+        let Group { names, kind, bits, contrast, whole, some } = group;
+        // Blocks that are wrong in different states are not the whole of any.
+        let seen = |p: &&Part<'_>| self.failing.contains(&p.state) && !p.comps.is_empty();
+        let whole = whole || self.parts.iter().filter(seen).all(|p| p.wrong);
         let facts = self.facts(&names, bits);
         let explained = contrast && !matches!(kind, Kind::Unknown | Kind::Components { .. });
         let only = if explained { None } else { self.only(&names) };
@@ -137,7 +143,8 @@ impl<'s, 'a> Search<'s, 'a> {
             Some((region, paths)) => {
                 Place::Components { block: self.short(names[0]), paths, region }
             }
-            None if names.len() >= 2
+            None if whole
+                && names.len() >= 2
                 && names.len() == all.len()
                 && !matches!(kind, Kind::SwappedWith(_)) =>
             {
@@ -174,11 +181,15 @@ impl<'s, 'a> Search<'s, 'a> {
             return Group::unknown(vec![name]);
         }
         let right = self.right(&[name]);
-        if let Some(found) = best(&wrong, &right).or_else(|| part_of_sum(&wrong, self.parts)) {
+        let found = best(&wrong, &right).or_else(|| part_of_sum(&wrong, self.parts));
+        let whole = wrong.iter().all(|p| p.comps.len() == p.len);
+        let permuted = if whole { permuted(&wrong) } else { None };
+        // Another order may explain more than an order with a name does.
+        let more = |f: &Found| f.kind.moves_values() && permuted.is_some_and(|bits| bits > f.bits);
+        if let Some(found) = found.filter(|found| !more(found)) {
             return Group::new(vec![name], found);
         }
-        let whole = wrong.iter().all(|p| p.comps.len() == p.len);
-        if whole && let Some(bits) = permuted(&wrong) {
+        if let Some(bits) = permuted {
             return Group { kind: Kind::Permuted, bits, ..Group::unknown(vec![name]) };
         }
         match some_components(&wrong) {
@@ -187,6 +198,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 kind,
                 bits,
                 contrast: right.is_empty(),
+                whole: false,
                 some: Some((region, paths)),
             },
             None => Group::unknown(vec![name]),
@@ -275,6 +287,7 @@ impl<'s, 'a> Search<'s, 'a> {
             comps().filter(|c| c.1.wrong).map(|(_, c)| (c.d, c.w.abs())).collect();
         Facts {
             states: states.len(),
+            failing: self.failing.len(),
             state: states.first().copied().unwrap_or(0),
             dims: first.first().map_or_else(Vec::new, |p| p.evidence.dims.clone()),
             worst: worst.map_or_else(String::new, |(p, c)| p.path(c.i)),
@@ -341,7 +354,8 @@ impl<'s, 'a> Search<'s, 'a> {
             });
             let evidence = chance_bits(f.len(), f.len(), all) - price - (dims.len() as f64).log2()
                 + if controlled { CONTROLLED_BITS } else { 0.0 };
-            if evidence > 5.0 && best.as_ref().is_none_or(|b| evidence > b.0) {
+            let least = if price == 0.0 { 3.0 } else { 4.0 };
+            if evidence > least && best.as_ref().is_none_or(|b| evidence > b.0) {
                 best = Some((evidence, Only::AtSize { dim: dim.clone(), values }));
             }
         }
@@ -363,8 +377,8 @@ pub(super) fn same_kind(a: &Kind, b: &Kind) -> bool {
         ) => s == t && (f - g).abs() <= 1e-4 * f.abs(),
         (Kind::Scaled { range: Some(_), .. }, Kind::Scaled { range: Some(_), .. }) => true,
         (
-            Kind::ConstantOffset { offset: f, uncertainty: s },
-            Kind::ConstantOffset { offset: g, uncertainty: t },
+            Kind::ConstantOffset { offset: f, uncertainty: s, range: None },
+            Kind::ConstantOffset { offset: g, uncertainty: t, range: None },
         ) => (f - g).abs() <= 3.0 * (s + t) + 1e-4 * f.abs(),
         (Kind::Permuted, _) | (Kind::CopyOf(_), _) => false,
         _ => a == b,

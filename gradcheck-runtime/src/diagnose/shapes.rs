@@ -148,7 +148,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
         let of_sign = is_sign && !is_offset;
         let kind = |factor, uncertainty, follows, range| {
             if is_offset {
-                Kind::ConstantOffset { offset: factor, uncertainty }
+                Kind::ConstantOffset { offset: factor, uncertainty, range }
             } else {
                 Kind::MissingTermProportionalToParameter {
                     factor,
@@ -246,20 +246,18 @@ pub(super) fn order_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
             Box::new(move |p, c| p.partner(c, p.moved(c.i, a, p.extent(a) - 1 - p.index(c.i, a)))),
         );
         if parts.iter().any(|p| p.shape[a] > 2) {
-            for late in [true, false] {
+            // What falls off one end comes in at the other, or something else does.
+            for (late, around) in [(true, true), (false, true), (true, false), (false, false)] {
                 push(
                     out,
                     Kind::ShiftedByOne { axis: a, late },
                     1.0,
                     Box::new(move |p, c| {
-                        // What falls off one end may come in at the other, or not at all.
-                        let i = p.index(c.i, a);
-                        let from = if late {
-                            i.checked_sub(1)?
-                        } else {
-                            Some(i + 1).filter(|i| *i < p.extent(a))?
-                        };
-                        p.partner(c, p.moved(c.i, a, from))
+                        let (i, n) = (p.index(c.i, a), p.extent(a));
+                        let from = if late { (i + n - 1) % n } else { (i + 1) % n };
+                        let falls = from != if late { i.wrapping_sub(1) } else { i + 1 };
+                        let known = around || !falls;
+                        known.then(|| p.partner(c, p.moved(c.i, a, from))).flatten()
                     }),
                 );
             }

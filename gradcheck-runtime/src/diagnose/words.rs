@@ -313,13 +313,15 @@ impl Finding {
                 "is the analytic one another parameter's?".to_owned(),
             ),
             Kind::MissingTermProportionalToParameter { .. } => self.term_words(),
-            Kind::ConstantOffset { offset, uncertainty } => (
-                format!(
-                    "constant offset in {place}: {} in each component",
-                    known(*offset, *uncertainty)
-                ),
-                String::new(),
-            ),
+            Kind::ConstantOffset { offset, uncertainty, range } => {
+                let size = match range {
+                    None => known(*offset, *uncertainty),
+                    Some((low, high)) => {
+                        format!("a number from {} to {}", digits(*low, 3), digits(*high, 3))
+                    }
+                };
+                (format!("constant offset in {place}: {size} in each component"), String::new())
+            }
             Kind::OffsetAlongAxis { axis } => (
                 format!("constant offset for each index of axis {axis} in {place}"),
                 "is a mean not subtracted?".to_owned(),
@@ -469,7 +471,7 @@ impl Finding {
                 let size = known(factor.abs(), *uncertainty);
                 format!("{side} term proportional to the parameter, +{size} times it")
             }
-            Some(Kind::ConstantOffset { offset, uncertainty }) => {
+            Some(Kind::ConstantOffset { offset, uncertainty, .. }) => {
                 format!("off by {} each", known(*offset, *uncertainty))
             }
             Some(Kind::Permuted) => "each other's values".to_owned(),
@@ -500,8 +502,8 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (words, hint) = self.words();
         f.write_str(&words)?;
-        if self.facts.states > 1 {
-            write!(f, ", in {} states", self.facts.states)?;
+        if self.facts.states < self.facts.failing {
+            write!(f, ", in {} of {} failing states", self.facts.states, self.facts.failing)?;
         }
         if let Some(only) = &self.only {
             write!(f, "; {only}")?;
