@@ -90,9 +90,12 @@ impl<'s, 'a> Search<'s, 'a> {
         let passing: Vec<&Part<'_>> =
             self.parts.iter().filter(|p| !self.failing.contains(&p.state)).collect();
         let several = everything.iter().any(|p| p.id() != everything[0].id());
+        let of_wrong = best(&self.wrong(names), &self.right(names));
+        // What holds for the right blocks too need not be what is wrong with the others.
+        let simpler = |whole: &Found| of_wrong.as_ref().is_some_and(|f| f.cost < whole.cost);
         if several
             && everything.iter().any(|p| !p.wrong)
-            && let Some(found) = best(&everything, &passing)
+            && let Some(found) = best(&everything, &passing).filter(|found| !simpler(found))
         {
             let mut all: Vec<&str> = Vec::new();
             for p in self.parts {
@@ -103,8 +106,7 @@ impl<'s, 'a> Search<'s, 'a> {
             return vec![Group { whole: true, ..Group::new(all, found) }];
         }
         if names.len() > 1
-            && let Some(found) = best(&self.wrong(names), &self.right(names))
-                .or_else(|| part_of_sum(&self.wrong(names), self.parts))
+            && let Some(found) = of_wrong.or_else(|| part_of_sum(&self.wrong(names), self.parts))
         {
             return vec![Group::new(names.to_vec(), found)];
         }
