@@ -23,6 +23,9 @@ const STATES: usize = 8;
 /// Draws among which so many with the same blocks are looked for.
 const DRAWS: u64 = 40;
 
+/// States of one function, each with its class.
+type States = Vec<(Class, Case<f64>)>;
+
 /// What is to be said of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
@@ -98,8 +101,8 @@ fn mixture(class: Class) -> [Class; STATES] {
 }
 
 /// States with the same blocks, at several sizes.
-fn states(subject: &Subject, class: Class, seed: u64) -> Vec<(Class, Case<f64>)> {
-    let mut found: Vec<(Class, Case<f64>)> = Vec::new();
+fn states(subject: &Subject, class: Class, seed: u64) -> States {
+    let mut found: States = Vec::new();
     let mut next: BTreeMap<Class, u64> = BTreeMap::new();
     for class in mixture(class) {
         let index = next.entry(class).or_default();
@@ -223,7 +226,7 @@ fn is_chosen(plan: &Plan, subject: usize, fault: usize, class: usize, classes: u
 }
 
 fn of_subject(number: usize, subject: &Subject, plan: &Plan, out: &Mutex<Vec<Told>>) {
-    let classes: Vec<(Class, Vec<(Class, Case<f64>)>)> = Class::ALL
+    let classes: Vec<(Class, States)> = Class::ALL
         .iter()
         .filter(|class| plan.class.as_ref().is_none_or(|name| name == class.name()))
         .map(|&class| (class, states(subject, class, plan.seed)))

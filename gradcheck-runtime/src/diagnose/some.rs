@@ -27,7 +27,7 @@ pub(super) fn some_components(parts: &[&Part<'_>]) -> Option<(Kind, Region, Vec<
     // Elsewhere rounding may hide the others.
     let fits =
         |p: &&Part<'_>| mixed(p) || wrong_in(p) > 0 && (p.len <= most || agree(p) == 0 && few(p));
-    if !parts.iter().all(|p| fits(p)) {
+    if !parts.iter().all(fits) {
         return None;
     }
     let wrong: Vec<Part<'_>> = parts.iter().map(|p| p.only_wrong()).collect();
