@@ -700,8 +700,8 @@ mod read {
                 masked += "  layer_NNN[I]  ..\n";
                 continue;
             }
-            if line.starts_with("  smallest case (") {
-                masked += "  smallest case (..):\n";
+            if line.starts_with("    found in ") {
+                masked += "    found in ..\n";
                 continue;
             }
             for word in line.split_inclusive(' ') {
@@ -738,7 +738,7 @@ mod read {
                 settings
             };
             let report = report(test, &outcome.text);
-            if let Some((_, pairs)) = report.split_once(" tried, ") {
+            if let Some((_, pairs)) = report.split_once(" trials, ") {
                 let pairs = pairs.split_once(" pairs").and_then(|(n, _)| n.parse::<usize>().ok());
                 assert!(pairs.is_some_and(|n| n > 0 && n <= 200), "{report}");
             }

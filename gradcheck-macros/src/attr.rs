@@ -9,7 +9,7 @@ use syn::{Expr, Pat, Path, Result, Token, Type, token};
 use crate::tokens::{Errors, find, nearest, written};
 
 /// Every word that may stand before `=` or `(..)`, and how it is written.
-const OPTIONS: [(&str, &str); 22] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("dims", "dims(n in 1..=5, ..)"),
     ("wrt", "wrt = (x, self.w)"),
     ("forward", "forward = loss"),
@@ -26,6 +26,7 @@ const OPTIONS: [(&str, &str); 22] = [
     ("cases", "cases = 64"),
     ("seed", "seed = 1"),
     ("method", "method = Method::Exhaustive"),
+    ("complex", "complex = Convention::Wirtinger"),
     ("shards", "shards = 8"),
     ("name", "name = \"other\""),
     ("crate", "crate = ::path::to::gradcheck_runtime"),
@@ -122,7 +123,7 @@ pub(crate) struct Options {
     pub(crate) exact: Option<Opt<Ident>>,
     pub(crate) types: Option<Opt<Vec<Types>>>,
     pub(crate) allow_zero: Option<Opt<Vec<TokenStream>>>,
-    /// `tolerance`, `epsilon`, `cases`, `seed` and `method`, in the order written.
+    /// `tolerance`, `epsilon`, `cases`, `seed`, `method` and `complex`, in the order written.
     pub(crate) settings: Vec<Setting>,
     pub(crate) shards: Option<Opt<Expr>>,
     pub(crate) name: Option<Opt<Expr>>,
@@ -210,7 +211,7 @@ impl Options {
                 })?;
                 once(&mut self.runtime, key, path, errors);
             }
-            "tolerance" | "epsilon" | "cases" | "seed" | "method" => {
+            "tolerance" | "epsilon" | "cases" | "seed" | "method" | "complex" => {
                 let value = input.parse()?;
                 match self.settings.iter().find(|setting| setting.key == key) {
                     Some(_) => twice(&key, errors),

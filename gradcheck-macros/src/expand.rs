@@ -187,7 +187,10 @@ fn meta(check: &Check) -> TokenStream {
 fn settings(check: &Check) -> TokenStream {
     let mut assignments = TokenStream::new();
     for (field, value) in &check.settings {
-        let value = if field == "method" { value.clone() } else { option(Some(value)) };
+        let value = match field == "method" || field == "complex" {
+            true => value.clone(),
+            false => option(Some(value)),
+        };
         assignments.extend(hygienic!(__settings.#field = #value;));
     }
     if let Some(steps) = &check.steps {
@@ -260,8 +263,8 @@ fn pinned(pin: &Pin, certain: bool) -> TokenStream {
     }
     match pass {
         Pass::Ref { .. }
-        | Pass::View
-        | Pass::ViewMut
+        | Pass::View(_)
+        | Pass::ViewMut(_)
         | Pass::OptionRef
         | Pass::OptionDeref
         | Pass::OptionMut => {
@@ -554,7 +557,7 @@ fn argument(arg: &Arg) -> TokenStream {
     let name = &arg.name;
     match (arg.source, arg.pass) {
         (Source::Draw, Pass::Value) => hygienic!(::core::clone::Clone::clone(&#name)),
-        (Source::Buffer, Pass::ViewMut) => hygienic!(__gc::view_mut(&mut #name)),
+        (Source::Buffer, Pass::ViewMut("view_mut")) => hygienic!(__gc::view_mut(&mut #name)),
         (Source::Buffer, Pass::OptionMut) => option(Some(hygienic!(&mut #name))),
         // a `let` of the user's own has the type that the parameter asks for
         (Source::Local { .. }, Pass::OptionRef | Pass::OptionDeref | Pass::OptionMut) => {
@@ -573,8 +576,10 @@ fn lent(name: &Ident, pass: Pass) -> TokenStream {
             quote!(#(#refs)* #name)
         }
         Pass::RefMut => quote_spanned!(span=> &mut #name),
-        Pass::View => quote_spanned!(span=> #name.view()),
-        Pass::ViewMut => quote_spanned!(span=> #name.view_mut()),
+        Pass::View(by) | Pass::ViewMut(by) => {
+            let by = Ident::new(by, span);
+            quote_spanned!(span=> #name.#by())
+        }
         Pass::OptionRef => quote_spanned!(span=> #name.as_ref()),
         Pass::OptionDeref => quote_spanned!(span=> #name.as_deref()),
         Pass::OptionMut => quote_spanned!(span=> #name.as_mut()),

@@ -99,6 +99,9 @@ pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
         });
         text.replace_range(start..start + end, "");
     }
+    while let Some(plain) = without_storage(&text) {
+        text = plain;
+    }
     if text.chars().count() > limit {
         text = text.chars().take(limit).collect::<String>() + " ..";
     }
@@ -112,7 +115,11 @@ fn sorted(text: &str) -> String {
     while let Some(at) = rest.find(['{', '"']) {
         let (before, from) = rest.split_at(at);
         out += before;
-        let end = if from.starts_with('"') { end_of_string(from) } else { end_of_braces(from) };
+        let string = from.starts_with('"');
+        let end = if string { end_of_string(from) } else { end_of_braces(from) };
+        if !string && !from[..end].ends_with('}') {
+            return out + from;
+        }
         let (inner, after) = from.split_at(end);
         rest = after;
         // A struct's fields stand behind its name, in the order of their declaration.
@@ -206,6 +213,34 @@ fn rounded(text: &str) -> String {
         rest = &rest[end..];
     }
     out + rest
+}
+
+/// The text with its first `VecStorage`, nalgebra's dynamic one, column by column in memory, as the
+/// numbers of a vector or the rows of a matrix.
+fn without_storage(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("VecStorage { data: [")?;
+    let (data, rest) = rest.split_once("], nrows: ")?;
+    let (rows, rest) = rest.split_once(", ncols: ")?;
+    let (columns, after) = rest.split_once(" }")?;
+    // Complex numbers have commas of their own, within braces.
+    let mut depth = 0;
+    let numbers: Vec<&str> = data
+        .split(|c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+        .collect();
+    let extent = |extent: &str| extent.strip_prefix("Dyn(")?.strip_suffix(')')?.parse().ok();
+    let plain = match (extent(rows), extent(columns)) {
+        (Some(rows), Some(columns)) if numbers.len() == rows * columns => {
+            let row = |i: usize| numbers[i..].iter().step_by(rows).copied().collect::<Vec<_>>();
+            let rows = (0..rows).map(|i| format!("[{}]", row(i).join(", ")));
+            rows.collect::<Vec<_>>().join(", ")
+        }
+        _ => numbers.join(", "),
+    };
+    Some(format!("{before}[{plain}]{after}"))
 }
 
 /// The sizes that a dimension may take.
@@ -357,5 +392,31 @@ mod tests {
         assert_eq!(shown(&value, 160), "([1.090339, -0.25, 1e-30, 12.0], \"W1.0903390065514855\")");
         assert_eq!(shown(&vec![1.234_567_890_123e-7], 160), "[1.234568e-7]");
         assert_eq!(shown(&123_456_789_012_u64, 160), "123456789012");
+    }
+
+    /// What is shown of a value that prints so.
+    fn of(printed: &str) -> String {
+        struct Printed<'a>(&'a str);
+        impl Debug for Printed<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        shown(&Printed(printed), 200)
+    }
+
+    #[test]
+    fn memory_is_shown_by_rows() {
+        let matrix =
+            "VecStorage { data: [1.0, 4.0, 2.0, 5.0, 3.0, 6.0], nrows: Dyn(2), ncols: Dyn(3) }";
+        let rows = "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]";
+        assert_eq!(of(matrix), rows);
+        assert_eq!(of(&format!("({matrix}, {matrix})")), format!("({rows}, {rows})"));
+        let complex = "VecStorage { data: [Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }], nrows: Dyn(2), ncols: Const }";
+        assert_eq!(of(complex), "[Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }]");
+        // What is cut short, or is something else of that name, stays as it is.
+        for other in ["VecStorage { data: [1.0, 2.0", "VecStorage { data: [1.0], nrows: 1 }"] {
+            assert_eq!(of(other), other);
+        }
     }
 }

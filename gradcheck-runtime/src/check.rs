@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::flatten::FlattenMut;
 use crate::panics::caught;
 use crate::persist;
+use crate::picture;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
 use crate::random;
@@ -150,7 +151,7 @@ where
 {
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
-    match State::draw(session, &case) {
+    match State::draw(session, &case, settings.complex) {
         Ok(state) => judge(state, settings, "the parameters", 0, 1, None),
         Err(failure) => StateReport::undrawn(failure),
     }
@@ -193,7 +194,7 @@ impl Checker<'_> {
     /// The state of a case, trained as the case says, or the report of how that failed.
     pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Box<StateReport>> {
         let session: Box<dyn Session + '_> = self.problem.session();
-        let mut state = State::draw(session, case)
+        let mut state = State::draw(session, case, self.settings.complex)
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
         if case.steps == 0 {
             return Ok(state);
@@ -233,16 +234,20 @@ impl Checker<'_> {
         draw.described
     }
 
-    /// The dimensions of a case; nothing is called, none where it cannot be drawn.
+    /// A case as it is drawn; nothing of the user's but the strategies is called.
+    fn drawn(&self, case: &Case) -> Option<State<'_>> {
+        let case = Case { steps: 0, ..case.clone() };
+        State::draw(self.problem.session(), &case, self.settings.complex).ok()
+    }
+
+    /// The dimensions of a case, none where it cannot be drawn.
     pub(crate) fn dims(&self, case: &Case) -> Vec<Dim> {
-        let drawn = State::draw(self.problem.session(), &Case { steps: 0, ..case.clone() });
-        drawn.map_or_else(|_| Vec::new(), |state| state.dims.clone())
+        self.drawn(case).map_or_else(Vec::new, |state| state.dims.clone())
     }
 
     /// How many values a case draws.
     pub(crate) fn draws(&self, case: &Case) -> usize {
-        let drawn = State::draw(self.problem.session(), &Case { steps: 0, ..case.clone() });
-        drawn.map_or(0, |state| state.draws.len())
+        self.drawn(case).map_or(0, |state| state.draws.len())
     }
 
     /// Whether the forward keeps to one value when it is called often with the same arguments;
@@ -257,7 +262,7 @@ impl Checker<'_> {
     /// The default number of states, less where there are very many parameters: four with a
     /// million.
     fn affordable(&self, seed: u64, default: u32) -> u32 {
-        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
+        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0), self.settings.complex);
         let parameters = drawn.map_or(0, |state| state.primal.values.len());
         let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
         default.min(u32::try_from(most).unwrap_or(default).max(4))
@@ -325,6 +330,7 @@ pub(crate) fn run(
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
     checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
+    report.gathered = picture::folder().map(|_| Box::default());
     let known = persist::load(meta);
     if !known.is_empty() {
         let results = evaluate(&checker, &known, None);
@@ -356,6 +362,7 @@ pub(crate) fn run(
         });
     }
     report.elapsed = begun.elapsed();
+    report.gather(&checker);
     report
 }
 
@@ -412,10 +419,11 @@ pub fn check_exact(
 }
 
 fn finish(report: &Report) {
+    let page = picture::publish(report);
     if report.trouble.is_some() {
         // The report is the message; the panic only ends the test.
-        eprintln!("{report}");
+        eprintln!("{report}{page}");
         crate::panics::end_test(report.headline());
     }
-    println!("{}", report.summary());
+    println!("{}{page}", report.summary());
 }

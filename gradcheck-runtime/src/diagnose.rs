@@ -135,6 +135,8 @@ pub enum Region {
 pub enum Kind {
     /// `g = -g~`.
     SignFlipped,
+    /// Of complex components, `g = conj(g~)`: the imaginary parts have the opposite sign.
+    Conjugated,
     /// `g = K g~`.
     Scaled {
         /// K in the first failing state: analytic / numeric.

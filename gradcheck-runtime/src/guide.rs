@@ -21,6 +21,21 @@ pub mod when_a_check_fails {
     //! - The **smallest case**: the draws after shrinking, and how to run it again. The case is
     //!   also kept in `proptest-regressions` and tried first the next time.
     //!
+    //! # Look at it
+    //!
+    //! `GRADCHECK_REPORT=folder cargo test` draws a page for each check.
+    //!
+    //! - The **maps** show each block of the largest failing state: blue agrees, the darker the
+    //!   closer to the tolerance; orange with a cross is wrong; stripes are kinks; dots are undecided. A
+    //!   row, a triangle or a single cell says more than a number.
+    //! - **Error against the step** is of the worst component: how far the central difference with step
+    //!   h is from the best numeric value. On the left it falls as the noise of the forward over h, on the
+    //!   right it rises as h^2. The orange line is what the gradient itself is off by: where it stands
+    //!   high above the valley, no step is to blame.
+    //! - **Along training** tells whether a fault is there from the start, or comes with where the run
+    //!   leads.
+    //! - **Planted faults** tell what the check would have caught.
+    //!
     //! The same report stands in a [`StateReport`](crate::StateReport):
     //!
     //! ```
@@ -50,6 +65,7 @@ pub mod when_a_check_fails {
     //! | words | look for |
     //! | --- | --- |
     //! | sign flipped | `y - a` for `a - y`; a minus of an inner derivative; ascent for descent |
+    //! | conjugated | another [convention](crate::Convention) than the check's, or a `conj` missing |
     //! | scaled by K | with a size behind it (`= m`) a mean's `1/m`, missing or done twice; 2 or 0.5 at a square |
     //! | scaled by K to L | a norm, a weight or a drawn setting that is left out: the factor differs between states |
     //! | scaled, or a constant offset, for each index of an axis | a factor of that axis, or a mean that is not subtracted |
@@ -131,6 +147,9 @@ pub mod when_a_check_fails {
     //!
     //! # Before blaming the check
     //!
+    //! - Is a complex gradient wrong in every imaginary part, or by a factor of 2 throughout? Say which
+    //!   [convention](crate::Convention) it follows.
+    //! - Is a complex Jacobian that of a holomorphic function? Others have none; take a `cotangent`.
     //! - Keep a penalty, and every constant factor, on both sides: in the forward and in the gradient.
     //! - The forward that is checked ought to be the one that is trained, dropout apart.
     //! - Does the forward round to `f32` inside? [Then set the tolerance](super::numeric_derivative#what-it-cannot-know).

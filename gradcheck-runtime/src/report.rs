@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
+use crate::compare::Planted;
 use crate::diagnose::{self, diagnose};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::number;
+use crate::gather::Gathered;
 use crate::shrink::with_dim;
 use crate::style::{Paint, Tone};
 
@@ -74,6 +76,19 @@ pub struct Unexercised {
     pub undecided: bool,
 }
 
+impl Unexercised {
+    /// What became of the block in the states that were checked.
+    pub fn why(&self) -> &'static str {
+        if self.undecided {
+            "rounding of the forward hides every component of it, in every state"
+        } else if self.zero {
+            "its gradient is zero in every state, and so is the difference of the forward"
+        } else {
+            "a zero or a flipped sign in its place would have passed in every state"
+        }
+    }
+}
+
 /// A failing state.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -100,12 +115,13 @@ struct BlockSummary {
 /// What a check came to.
 #[derive(Clone, Debug)]
 pub struct Report {
-    function: String,
-    kind: Kind,
-    module: &'static str,
+    pub(crate) function: String,
+    pub(crate) kind: Kind,
+    pub(crate) module: &'static str,
     test: &'static str,
-    file: &'static str,
-    line: u32,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) manifest_dir: &'static str,
     allow_zero: &'static [&'static str],
     /// The seed that repeats the run.
     pub seed: u64,
@@ -117,6 +133,8 @@ pub struct Report {
     pub counts: Counts,
     /// Planted faults: caught, and planted.
     pub planted: (usize, usize),
+    /// The same for each of [`Planted::KINDS`]: planted, and caught.
+    pub planted_by_kind: [(usize, usize); Planted::KINDS.len()],
     /// Calls of the forward alone.
     pub forward_calls: usize,
     /// Calls of the gradient.
@@ -131,8 +149,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// The file that keeps the failing case.
     pub saved: Option<PathBuf>,
+    /// What a page shows beyond all this, where one is asked for.
+    pub(crate) gathered: Option<Box<Gathered>>,
     blocks: Vec<BlockSummary>,
-    notes: BTreeSet<String>,
+    pub(crate) notes: BTreeSet<String>,
     failing: Vec<(Case, StateReport)>,
     passing: Vec<Evidence>,
 }
@@ -160,12 +180,15 @@ impl Report {
             test: meta.test,
             file: meta.file,
             line: meta.line,
+            manifest_dir: meta.manifest_dir,
             allow_zero: meta.allow_zero,
             seed,
             states: 0,
             failing_states: 0,
             counts: Counts::default(),
             planted: (0, 0),
+            planted_by_kind: Default::default(),
+            gathered: None,
             forward_calls: 0,
             gradient_calls: 0,
             largest_difference: 0.0,
@@ -188,6 +211,9 @@ impl Report {
             self.gradient_calls += state.gradient_calls;
             self.counts += state.counts();
             self.notes.extend(state.notes.iter().cloned());
+            if let Some(gathered) = &mut self.gathered {
+                gathered.see(&case, &state);
+            }
             if state.is_wrong() {
                 self.failing_states += 1;
                 if self.trouble.is_none() {
@@ -204,6 +230,9 @@ impl Report {
             let planted = state.planted();
             self.planted.0 += planted.caught;
             self.planted.1 += planted.planted;
+            for (all, one) in self.planted_by_kind.iter_mut().zip(planted.by_kind) {
+                *all = (all.0 + one.0, all.1 + one.1);
+            }
             self.summarise(&state.evidence, &planted.exercised);
             let size = state.evidence.analytic.len().max(1);
             if self.passing.len() < KEPT.max(KEPT_COMPONENTS / size) {
@@ -353,6 +382,14 @@ impl Report {
         states
     }
 
+    /// What a page shows beyond the verdict, where one is asked for.
+    pub(crate) fn gather(&mut self, checker: &Checker<'_>) {
+        if let Some(mut gathered) = self.gathered.take() {
+            gathered.finish(checker, self.failing_case());
+            self.gathered = Some(gathered);
+        }
+    }
+
     fn is_allowed(&self, block: &BlockSummary) -> bool {
         self.allow_zero.iter().any(|allowed| {
             [&block.name, &block.full_name].iter().any(|name| {
@@ -370,6 +407,29 @@ impl Report {
             Some(Trouble::State(found)) => Some(&found.case),
             _ => None,
         }
+    }
+
+    /// Path of the test with the name of its crate, or test file, in front.
+    pub(crate) fn full_test_path(&self) -> String {
+        format!("{}::{}", self.module, self.test)
+    }
+
+    /// Path of the test, as `cargo test` filters it.
+    pub(crate) fn test_path(&self) -> String {
+        match self.module.split_once("::") {
+            Some((_, module)) => format!("{module}::{}", self.test),
+            None => self.test.to_owned(),
+        }
+    }
+
+    /// The command that runs the check again.
+    pub(crate) fn replay(&self) -> String {
+        let test = self.test_path();
+        if self.failing_case().is_some_and(|case| case.seed != self.seed) {
+            // A case kept from before: the seed of this run leads elsewhere.
+            return format!("cargo test {test}");
+        }
+        format!("GRADCHECK_SEED={} cargo test {test}", self.seed)
     }
 
     /// The failing states that were kept, first one first.
@@ -479,20 +539,7 @@ impl Report {
         }
         if self.trouble.is_some() {
             out.blank();
-            let module = self.module.split_once("::").map_or("", |(_, rest)| rest);
-            let test = if module.is_empty() {
-                self.test.to_owned()
-            } else {
-                format!("{module}::{}", self.test)
-            };
-            let replayed = self.failing_case().is_some_and(|case| case.seed != self.seed);
-            if replayed {
-                // The seed of this run leads elsewhere.
-                out.whole(&format!("  run again: cargo test {test}"));
-            } else {
-                let seed = self.seed;
-                out.whole(&format!("  run again: GRADCHECK_SEED={seed} cargo test {test}"));
-            }
+            out.whole(&format!("  run again: {}", self.replay()));
             if let Some(path) = &self.saved {
                 out.plain(&format!("  the case is kept, and tried first: {}", path.display()));
             }
@@ -501,16 +548,9 @@ impl Report {
 
     fn write_unexercised(&self, out: &mut Page, blocks: &[Unexercised]) {
         for block in blocks.iter().take(ROWS) {
-            let why = if block.undecided {
-                "rounding of the forward hides every component of it, in every state"
-            } else if block.zero {
-                "its gradient is zero in every state, and so is the difference of the forward"
-            } else {
-                "a zero or a flipped sign in its place would have passed in every state"
-            };
             out.wrapped(&[
                 (Tone::Name, &format!("  {}", block.block)),
-                (Tone::Plain, &format!(": {why}")),
+                (Tone::Plain, &format!(": {}", block.why())),
             ]);
         }
         if blocks.len() > ROWS {
@@ -536,15 +576,16 @@ impl Report {
         }
         if !found.draws.is_empty() {
             out.blank();
-            out.plain(&match found.trials {
-                0 => "  this case:".to_owned(),
-                trials => format!(
-                    "  smallest case ({trials} tried, {} pairs of forward and gradient calls):",
-                    found.pairs
-                ),
-            });
+            let size = if found.trials > 0 { "smallest" } else { "this" };
+            out.plain(&format!("  {size} case:"));
             for (name, value) in found.draws.iter().take(ROWS) {
                 out.clipped(&format!("    {name} = {value}"));
+            }
+            if found.trials > 0 {
+                out.plain(&format!(
+                    "    found in {} trials, {} pairs of forward and gradient calls",
+                    found.trials, found.pairs
+                ));
             }
         }
         if found.state.steps > 0 {
@@ -598,7 +639,7 @@ fn write_numbers(out: &mut Page, evidence: &Evidence, diagnosis: &[String]) {
 }
 
 /// `|g - g~| / (|g| + |g~|)` of one component.
-fn relative(evidence: &Evidence, i: usize) -> f64 {
+pub(crate) fn relative(evidence: &Evidence, i: usize) -> f64 {
     let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
     (g - d).abs() / (g.abs() + d.abs())
 }
@@ -629,7 +670,7 @@ fn write_blocks(out: &mut Page, evidence: &Evidence) {
         let passed_by = unmeasured(block.range.clone());
         let mut row = vec![
             block.name.clone(),
-            format!("{:?}", block.shape),
+            block.extents(),
             format!("{:.1e}", evidence.relative_difference(block.range.clone())),
             counts.agreed.to_string(),
             counts.kinks.to_string(),
@@ -724,7 +765,7 @@ impl Found {
         Found { case, state, draws: Vec::new(), trials: 0, pairs: 0 }
     }
 
-    fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let dims = in_brackets(&self.state.dims);
         match self.state.steps {
             0 => format!("at a random initialisation{dims}"),

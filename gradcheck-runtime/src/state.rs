@@ -10,6 +10,7 @@ use crate::panics::caught;
 use crate::probe::{Cotangent, Fill, Probe, fill_value};
 use crate::problem::Session;
 use crate::random;
+use crate::settings::Convention;
 
 /// What is differentiated, and what its components are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +73,17 @@ fn name_at(blocks: &[Block], index: usize) -> String {
 
 impl<'p> State<'p> {
     /// Draws the state of a case, without its training steps.
-    pub(crate) fn draw(session: Box<dyn Session + 'p>, case: &Case) -> Result<State<'p>, Failure> {
+    pub(crate) fn draw(
+        session: Box<dyn Session + 'p>,
+        case: &Case,
+        convention: Convention,
+    ) -> Result<State<'p>, Failure> {
         let mut state = State {
             session,
-            probe: Probe::new(random::hash_text(case.own_seed(), "cotangent")),
+            probe: Probe {
+                convention,
+                ..Probe::new(random::hash_text(case.own_seed(), "cotangent"))
+            },
             case: case.clone(),
             dims: Vec::new(),
             draws: Vec::new(),
@@ -214,11 +222,10 @@ impl<'p> State<'p> {
         self.probe.fill = fill;
         self.eval(true, "the gradient")?;
         let tree = self.gradient_tree();
-        let source = &self.alignment.source;
         if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
             return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
         }
-        Ok(source.iter().map(|&i| tree.values[i]).collect())
+        Ok(self.alignment.read(&tree.values))
     }
 
     /// The gradient of the last call, buffers hung below the names of their places.
@@ -285,7 +292,7 @@ impl<'p> State<'p> {
         };
         self.outputs = outputs;
         self.align(&tree)?;
-        let analytic: Vec<f64> = self.alignment.source.iter().map(|&i| tree.values[i]).collect();
+        let analytic = self.alignment.read(&tree.values);
         Self::finite("the gradient", &self.blocks, &analytic)?;
         self.unchanged("the call")?;
         self.buffers(&analytic)?;
@@ -294,18 +301,20 @@ impl<'p> State<'p> {
     }
 
     fn align(&mut self, gradient: &Tree) -> Result<(), Failure> {
+        let convention = self.probe.convention;
         let aligned = match self.form {
             Form::Gradient => {
                 self.blocks = self.primal.blocks();
-                layout::align(&self.primal, gradient)
+                layout::align(&self.primal, gradient, convention)
             }
             Form::Jacobian => {
                 self.blocks = self.jacobian_blocks();
-                layout::align_jacobian(&self.outputs, &self.primal, gradient)
+                layout::align_jacobian(&self.outputs, &self.primal, gradient, convention)
             }
             Form::Tangent => {
                 self.blocks = self.outputs.blocks();
-                layout::align(&self.outputs, gradient)
+                // A change of the outputs, the same in every convention.
+                layout::align(&self.outputs, gradient, Convention::default())
             }
         };
         self.alignment = aligned.map_err(Failure::Shape)?;
@@ -332,6 +341,7 @@ impl<'p> State<'p> {
                     name: format!("d out / d {}", input.name),
                     full_name: format!("d out / d {}", input.full_name),
                     shape: vec![rows, columns],
+                    complex: false,
                     range,
                     roundoff: input.roundoff.max(self.output_roundoff),
                     jacobian: Some(Arc::new((outputs.to_vec(), input.clone()))),
@@ -426,12 +436,17 @@ impl<'p> State<'p> {
             let start = self.probe.starts.get(place).copied().unwrap_or(0);
             let end = self.probe.starts.get(place + 1).copied().unwrap_or(self.primal.values.len());
             let rows = if self.form == Form::Jacobian { self.outputs.values.len() } else { 1 };
-            for i in start * rows..(end * rows).min(filled.len()) {
-                let own = scale * fill_value(i - start * rows);
+            let components = start * rows..(end * rows).min(filled.len());
+            // Where the place's own buffer begins among the scalars of all.
+            let first = self.alignment.source[components.clone()].iter().min().copied();
+            for i in components {
+                let held = fill_value(self.alignment.source[i] - first.unwrap_or(0));
+                let own = scale * held * self.alignment.factor(i);
                 let slack = self.blocks.iter().find(|b| b.range.contains(&i));
                 let roundoff = slack.map_or(1e-16, |b| b.roundoff);
-                let fits =
-                    |wanted: f64| (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own);
+                let fits = |wanted: f64| {
+                    (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own.abs())
+                };
                 let component = || name_at(&self.blocks, i);
                 match fill {
                     Fill::Overwritten if !fits(analytic[i]) => {
@@ -491,14 +506,29 @@ impl<'p> State<'p> {
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
     /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
     /// the largest component, and of the outputs over the parameter's scale: rounding of what
-    /// the user's function computed on the way.
+    /// the user's function computed on the way. A forward that rounds to `inner` inside has the
+    /// slope of its rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
         asked: impl Iterator<Item = usize>,
+        inner: f64,
+        around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut bound = vec![16.0 * roundoff * largest(analytic); analytic.len()];
+        let mut bound =
+            vec![16.0 * roundoff * largest(analytic).max(largest(around)); analytic.len()];
+        if inner > roundoff && self.form == Form::Gradient {
+            // Rounding inside is as large as what the parameters do to the outputs, whichever of
+            // them does most.
+            let weighed = |values: &[f64]| {
+                values.iter().zip(&self.scales).map(|(g, s)| (g * s).abs()).fold(0.0, f64::max)
+            };
+            let most = weighed(analytic).max(weighed(around));
+            for (bound, scale) in bound.iter_mut().zip(&self.scales) {
+                *bound = bound.max(32.0 * inner * most / scale);
+            }
+        }
         if self.form == Form::Gradient {
             let outputs = self.output_size();
             for (bound, scale) in bound.iter_mut().zip(&self.scales) {
@@ -511,7 +541,7 @@ impl<'p> State<'p> {
         }
         let mut still = vec![false; analytic.len()];
         asked.for_each(|i| still[i] = true);
-        for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
+        for (round, reach) in [256.0, 1e4, 1e6].into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
@@ -546,6 +576,28 @@ impl<'p> State<'p> {
             }
         }
         bound
+    }
+
+    /// How large each component of the gradient is where every parameter has moved by half its
+    /// scale, to one side and the other: the smaller of the two. Zero where there is none.
+    pub(crate) fn around(&mut self) -> Vec<f64> {
+        let mut sizes: Option<Vec<f64>> = None;
+        for side in [0.5, -0.5] {
+            let direction = self.random_direction(0x6172_6f75);
+            let moved: Vec<f64> = (self.primal.values.iter().zip(direction))
+                .map(|(value, step)| value + side * step)
+                .collect();
+            let there = self.store(&moved).and_then(|()| self.gradient(0.0));
+            let there = self.revive().and(there).unwrap_or_default();
+            let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
+            sizes = Some(match sizes {
+                None => there.collect(),
+                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| a.min(b)).collect(),
+            });
+        }
+        let mut sizes = sizes.unwrap_or_default();
+        sizes.resize(self.alignment.source.len(), 0.0);
+        sizes
     }
 
     /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
@@ -645,6 +697,14 @@ impl<'p> State<'p> {
         let seed = random::hash(self.case.own_seed(), tag);
         let signs = (0..self.scales.len()).map(|i| random::signed_magnitude(seed, i as u64));
         signs.zip(&self.scales).map(|(r, s)| r * s).collect()
+    }
+
+    /// The line on which the forward's noise is measured: the tangent, or all parameters at once.
+    pub(crate) fn noise_direction(&self) -> Vec<f64> {
+        match self.form {
+            Form::Tangent => self.tangent(),
+            Form::Gradient | Form::Jacobian => self.random_direction(0x6e6f_6973),
+        }
     }
 
     /// The tangent that the user's function was given.
@@ -761,6 +821,12 @@ impl<'p> State<'p> {
             ([value], Form::Gradient, false) => *value,
             (values, ..) => 0.5 * values.iter().map(|v| v * v).sum::<f64>(),
         }
+    }
+
+    /// The value that descent lowers, at the state; and whether it is the scalar forward itself.
+    pub(crate) fn cost(&self) -> (f64, bool) {
+        let scalar = self.form == Form::Gradient && !self.probe.has_cotangent;
+        (self.objective(), scalar)
     }
 
     /// Moves the parameters to where `steps` steps of descent lead, with the user's own gradient.

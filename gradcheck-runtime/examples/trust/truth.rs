@@ -167,6 +167,7 @@ fn holds_in(kind: &Kind, place: &Place, v: &View<'_>, only_wrong: bool, shown: &
     };
     match kind {
         Kind::SignFlipped => all(&|i| Some(-c[i])),
+        Kind::Conjugated => all(&|i| Some(if i % 2 == 1 { -c[i] } else { c[i] })),
         Kind::Scaled { factor, follows, range, .. } => {
             let k = match (range, follows.first()) {
                 (Some(_), _) => fitted(&|i| v.wrong[i], &|i| c[i]),

@@ -101,7 +101,12 @@ pub(super) fn directional(
     }
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
-    lenient(&mut evidence);
+    let open =
+        |i: &usize| evidence.verdict[*i] == Verdict::Undecided && evidence.bound[*i].is_finite();
+    if (0..evidence.analytic.len()).any(|i| open(&i)) {
+        let around = state.around();
+        lenient(&mut evidence, &around);
+    }
     Ok(evidence)
 }
 

@@ -59,7 +59,8 @@ pub(crate) fn judge(
     if !open.is_empty() {
         look_again(state, settings, &mut evidence, &tolerance, &open)?;
     }
-    lenient(&mut evidence);
+    let around = state.around();
+    lenient(&mut evidence, &around);
     Ok(evidence)
 }
 
@@ -71,7 +72,7 @@ fn look_again(
     tolerance: &[f64],
     open: &[usize],
 ) -> Result<(), Failure> {
-    let own = state.analytic_bound(&evidence.analytic, open.iter().copied());
+    let own = state.analytic_bound(&evidence.analytic, open.iter().copied(), 0.0, &[]);
     let mut bench: Option<Bench> = None;
     let mut suspects = Vec::new();
     let mut by_differences = Vec::new();

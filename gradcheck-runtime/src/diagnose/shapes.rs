@@ -221,6 +221,15 @@ pub(super) fn zero_candidates(out: &mut Vec<Candidate>) {
     out.push(Candidate { kind: Kind::ForwardIgnores, cost: 1.0, free: Free::Never, predict });
 }
 
+/// The other sign of the imaginary parts.
+fn complex_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
+    if parts.iter().all(|p| p.block.complex) {
+        let predict: Predict =
+            Box::new(|_, c| Some(if c.i % 2 == 1 { c.times(-1.0) } else { c.times(1.0) }));
+        out.push(Candidate { kind: Kind::Conjugated, cost: 1.0, free: Free::Never, predict });
+    }
+}
+
 /// The right numbers in the wrong places of one block.
 pub(super) fn order_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
     let rank = parts[0].shape.len();
@@ -523,6 +532,7 @@ pub(super) fn best(parts: &[&Part<'_>], contrast: &[&Part<'_>]) -> Option<Found>
     let single = parts.iter().all(|p| p.id() == parts[0].id());
     let mut candidates = Vec::new();
     zero_candidates(&mut candidates);
+    complex_candidates(parts, &mut candidates);
     scale_candidates(parts, &mut candidates);
     term_candidates(parts, true, &mut candidates);
     clip_candidates(parts, &mut candidates);

@@ -195,6 +195,7 @@ impl Kind {
     pub fn label(&self) -> &'static str {
         match self {
             Kind::SignFlipped => "sign flipped",
+            Kind::Conjugated => "conjugated",
             Kind::Scaled { .. } => "scaled",
             Kind::ScaledAlongAxis { .. } => "scaled slice by slice",
             Kind::ParameterFactor { .. } => "factor of a parameter",
@@ -291,6 +292,10 @@ impl Finding {
         let plain = |words: &str, hint: &str| (format!("{words} in {place}"), hint.to_owned());
         match &self.kind {
             Kind::SignFlipped => plain("sign flipped", ""),
+            Kind::Conjugated => plain(
+                "conjugated",
+                "is it meant in another convention, such as `complex = Convention::Conjugate`?",
+            ),
             Kind::Scaled { factor, uncertainty, follows, range } => {
                 let (words, number, hint) = scaled_words(*factor, *uncertainty, follows, *range);
                 let hint = if hint.is_empty() { number.to_owned() } else { hint };
