@@ -41,6 +41,7 @@ pub(crate) struct Dim {
     pub(crate) name: String,
     pub(crate) value: usize,
     pub(crate) low: usize,
+    pub(crate) high: usize,
 }
 
 /// Hands out the draws of one case.
@@ -55,6 +56,9 @@ pub struct Draw {
     pub(crate) described: Vec<(String, String)>,
     describes: bool,
 }
+
+/// Characters of a value's `Debug` text that are looked at, of which fewer are shown.
+const LOOKED_AT: usize = 1 << 16;
 
 /// Text that stops at a limit: a user's `Debug` may print megabytes.
 struct Short {
@@ -81,9 +85,11 @@ impl std::fmt::Write for Short {
 /// `value`, shown in at most `limit` characters on one line.
 pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
     use std::fmt::Write as _;
-    let mut short = Short { text: String::new(), limit: 16 * limit };
-    let _ = write!(short, "{value:?}");
-    let mut text = short.text;
+    let mut short = Short { text: String::new(), limit: LOOKED_AT };
+    let complete = write!(short, "{value:?}").is_ok();
+    // The entries of a map that is cut off are not the same ones each time.
+    let text = if complete { sorted(&short.text) } else { short.text };
+    let mut text = rounded(&text);
     // What ndarray adds about memory is of no use here.
     while let Some(start) = text.find(", shape=[") {
         let rest = &text[start..];
@@ -100,6 +106,113 @@ pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
         text = text.chars().take(limit).collect::<String>() + " ..";
     }
     text
+}
+
+/// The text with the entries of each map and set in order: hashed ones come in any.
+fn sorted(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '"']) {
+        let (before, from) = rest.split_at(at);
+        out += before;
+        let string = from.starts_with('"');
+        let end = if string { end_of_string(from) } else { end_of_braces(from) };
+        if !string && !from[..end].ends_with('}') {
+            return out + from;
+        }
+        let (inner, after) = from.split_at(end);
+        rest = after;
+        // A struct's fields stand behind its name, in the order of their declaration.
+        let is_struct =
+            out.trim_end().ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>');
+        if inner.starts_with('"') || inner.len() < 2 {
+            out += inner;
+        } else if is_struct {
+            out += &format!("{{{}}}", sorted(&inner[1..inner.len() - 1]));
+        } else {
+            let mut entries: Vec<String> =
+                entries(&inner[1..inner.len() - 1]).iter().map(|e| sorted(e.trim())).collect();
+            entries.sort();
+            out += &format!("{{{}}}", entries.join(", "));
+        }
+    }
+    out + rest
+}
+
+/// Where a string literal at the start of the text ends.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    for (i, c) in text.char_indices().skip(1) {
+        match c {
+            '"' if !escaped => return i + 1,
+            _ => escaped = c == '\\' && !escaped,
+        }
+    }
+    text.len()
+}
+
+/// Where the braces that open the text are closed.
+fn end_of_braces(text: &str) -> usize {
+    let (mut depth, mut i) = (0, 0);
+    while let Some(c) = text[i..].chars().next() {
+        match c {
+            '"' => i += end_of_string(&text[i..]) - 1,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        i += c.len_utf8();
+        if depth == 0 {
+            return i;
+        }
+    }
+    text.len()
+}
+
+/// What stands between the commas that no bracket encloses.
+fn entries(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut i) = (0_i32, 0, 0);
+    let mut found = Vec::new();
+    while let Some(c) = text[i..].chars().next() {
+        match c {
+            '"' => i += end_of_string(&text[i..]) - 1,
+            '{' | '[' | '(' => depth += 1,
+            '}' | ']' | ')' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&text[start..i]);
+                start = i + 1;
+            }
+            _ => {}
+        }
+        i += c.len_utf8();
+    }
+    if !text[start..].trim().is_empty() {
+        found.push(&text[start..]);
+    }
+    found
+}
+
+/// The text with numbers of very many digits cut to a few.
+fn rounded(text: &str) -> String {
+    const LONG: usize = 9;
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end = rest[at..]
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | 'e' | '-')))
+            .map_or(rest.len(), |end| at + end);
+        let (before, token) = (&rest[..at], &rest[at..end]);
+        out += before;
+        // Part of a name, or an integer, is no measurement.
+        let named = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let decimal = token.contains('.') && token.len() > LONG && !named;
+        match token.parse::<f64>() {
+            Ok(value) if decimal => out += &crate::failure::number(value),
+            _ => out += token,
+        }
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 /// The text with its first `VecStorage`, nalgebra's dynamic one, column by column in memory, as the
@@ -210,7 +323,7 @@ impl Draw {
         let drawn = low + (unit * ((high - low) as f64 + 1.0)) as usize;
         let fixed = self.case.dims.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
         let value = fixed.unwrap_or(drawn).clamp(low, high);
-        self.dims.push(Dim { name: name.to_owned(), value, low });
+        self.dims.push(Dim { name: name.to_owned(), value, low, high });
         value
     }
 
@@ -249,7 +362,37 @@ impl Draw {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, HashSet};
+
     use super::*;
+
+    #[test]
+    fn maps_are_shown_in_order() {
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "shown by Debug")]
+        struct Layers {
+            zeta: HashMap<String, Vec<f64>>,
+            alpha: HashSet<u8>,
+        }
+        let names = ["b1", "W2", "a, \"quoted\" {one}", "W1"];
+        for _ in 0..20 {
+            let zeta = names.iter().map(|n| ((*n).to_owned(), vec![1.0, 2.5])).collect();
+            let value = vec![Layers { zeta, alpha: [3, 1, 2].into_iter().collect() }];
+            assert_eq!(
+                shown(&value, 300),
+                "[Layers { zeta: {\"W1\": [1.0, 2.5], \"W2\": [1.0, 2.5], \
+                 \"a, \\\"quoted\\\" {one}\": [1.0, 2.5], \"b1\": [1.0, 2.5]}, alpha: {1, 2, 3} }]"
+            );
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_cut() {
+        let value = (vec![1.090_339_006_551_485_5, -0.25, 1e-30, 12.0], "W1.0903390065514855");
+        assert_eq!(shown(&value, 160), "([1.090339, -0.25, 1e-30, 12.0], \"W1.0903390065514855\")");
+        assert_eq!(shown(&vec![1.234_567_890_123e-7], 160), "[1.234568e-7]");
+        assert_eq!(shown(&123_456_789_012_u64, 160), "123456789012");
+    }
 
     /// What is shown of a value that prints so.
     fn of(printed: &str) -> String {

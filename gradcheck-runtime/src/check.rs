@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Draw};
+use crate::case::{Case, Dim, Draw};
 use crate::compare::{self, Planted};
 use crate::deadline::{self, Stopped, Watch};
 use crate::evidence::{Counts, Evidence, Verdict};
@@ -294,6 +294,31 @@ impl Checker<'_> {
         draw.described
     }
 
+    /// A case as it is drawn; nothing of the user's but the strategies is called.
+    fn drawn(&self, case: &Case) -> Option<State<'_>> {
+        let case = Case { steps: 0, ..case.clone() };
+        State::draw(self.problem.session(), &case, self.settings.complex).ok()
+    }
+
+    /// The dimensions of a case, none where it cannot be drawn.
+    pub(crate) fn dims(&self, case: &Case) -> Vec<Dim> {
+        self.drawn(case).map_or_else(Vec::new, |state| state.dims.clone())
+    }
+
+    /// How many values a case draws.
+    pub(crate) fn draws(&self, case: &Case) -> usize {
+        self.drawn(case).map_or(0, |state| state.draws.len())
+    }
+
+    /// Whether the forward keeps to one value when it is called often with the same arguments;
+    /// two calls may agree where the seventh does not.
+    pub(crate) fn wavers(&self, case: &Case) -> Option<StateReport> {
+        let mut state = self.reach(case).ok()?;
+        let failure =
+            state.examine(&self.places).and_then(|_| state.stands_still(REPEATS)).err()?;
+        Some(StateReport::new(&state, Err(failure), case.steps))
+    }
+
     /// The default number of states, less where there are very many parameters: four with a
     /// million.
     fn affordable(&self, seed: u64, default: u32) -> u32 {
@@ -331,6 +356,8 @@ fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     }
 }
 
+/// Equal calls of a forward whose noise hides a block.
+const REPEATS: usize = 64;
 /// States that are checked between two looks at the results: the same whatever the number of
 /// threads, so that the report is the same too.
 const CHUNK: usize = 8;

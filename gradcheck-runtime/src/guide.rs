@@ -77,12 +77,14 @@ pub mod when_a_check_fails {
     //! | transposed, reversed, shifted by one, in another order | the index arithmetic; row-major for column-major |
     //! | A swapped with B, another block's gradient | the order of a returned tuple, or of the fields |
     //! | one slice for all | a broadcast in place of a sum, or a mean for a sum |
+    //! | first, or last, slice in place of the sum over m; left out of it | a sum that is overwritten, not added to; an edge of the loop over m. Told by the same draws with one slice and with one less, where the range of `m` allows them |
     //! | zero where the numeric is not, or the reverse | a mask |
     //! | clipped at K | a gradient clipping left in |
     //! | errors of the size of single precision | a part that is computed in `f32` |
     //! | one component of N, some components | an edge of a loop; the region is named if it has one (first slice, diagonal, negative parameters) |
     //! | wrong only after training | saturated and dead units, or state that an earlier call left behind |
     //! | wrong only where n >= 2 | one slice in place of a sum over n |
+    //! | numbers of another failing state | the case that is shown does not have this fault |
     //! | no known shape | no guess is made: start from the smallest case and its worst component |
     //!
     //! [`diagnose`](crate::diagnose) says when a shape is believed.
@@ -113,6 +115,10 @@ pub mod when_a_check_fails {
     //! *never exercised*: the forward does not use it, no drawn state reaches it (a unit that is
     //! dead everywhere), or rounding hides it. Draw states in which it matters. Where the gradient is
     //! zero by design, such as for a bias before a normalisation, write `allow_zero(b)`.
+    //!
+    //! This is asked of random initialisations. Training may end in a perfect fit, where the
+    //! gradient is rounding and nothing can be said of it: that is no fault, so the test passes, and
+    //! its line says `NOT TESTED after training`, with the blocks. Fewer steps leave something to check.
     //!
     //! # Many components are undecided
     //!

@@ -1,6 +1,7 @@
 //! The result of a check as a value, and the one place where it is put into words.
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
 use crate::compare::Planted;
 use crate::deadline::{Stopped, span};
-use crate::diagnose::diagnose;
+use crate::diagnose::{self, diagnose};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::number;
 use crate::gather::Gathered;
+use crate::shrink::with_dim;
 use crate::style::{Paint, Tone};
 
 /// The classical grade of a relative difference.
@@ -100,6 +102,8 @@ pub struct Found {
     pub draws: Vec<(String, String)>,
     /// Simpler cases that were tried.
     pub trials: usize,
+    /// Pairs of forward and gradient calls that took.
+    pub pairs: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +166,10 @@ const KEPT: usize = 1;
 const KEPT_COMPONENTS: usize = 100_000;
 /// Rows of blocks and of components that are printed.
 const ROWS: usize = 12;
+/// Findings of the diagnosis that are printed.
+const FINDINGS: usize = 6;
+/// Names that a line lists.
+const LISTED: usize = 6;
 
 impl Report {
     pub(crate) fn new(meta: &Meta, kind: Kind, seed: u64) -> Report {
@@ -212,12 +220,8 @@ impl Report {
             if state.is_wrong() {
                 self.failing_states += 1;
                 if self.trouble.is_none() {
-                    self.trouble = Some(Trouble::State(Box::new(Found {
-                        case: case.clone(),
-                        state: state.clone(),
-                        draws: Vec::new(),
-                        trials: 0,
-                    })));
+                    let found = Found::new(case.clone(), state.clone());
+                    self.trouble = Some(Trouble::State(Box::new(found)));
                 }
                 let size = state.evidence.analytic.len().max(1);
                 if self.failing.len() < KEPT.max(KEPT_COMPONENTS / size) {
@@ -285,22 +289,100 @@ impl Report {
                 self.trouble = Some(Trouble::NeverExercised(unexercised));
             }
         }
-        if let Some(Trouble::State(found)) = &mut self.trouble {
-            let mut states = failing_evidence(&self.failing);
-            // The same draws before training: is it wrong there too?
-            for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
-                let before = checker.case(&Case { steps: 0, ..case.clone() });
-                if before.failure.is_none() {
-                    states.push(before.evidence);
+        // What looks like noise may be a forward that is not a function.
+        if let Some(Trouble::NeverExercised(blocks)) = &self.trouble
+            && blocks.iter().any(|block| block.undecided)
+        {
+            let case = checker.numbered(self.seed, 0);
+            if let Some(state) = checker.wavers(&case) {
+                self.failing_states += 1;
+                self.trouble = Some(Trouble::State(Box::new(Found::new(case, state))));
+            }
+        }
+        let Some(Trouble::State(found)) = &mut self.trouble else { return };
+        crate::shrink::shrink(checker, found);
+        found.draws = checker.describe(&found.case);
+        if found.state.failure.is_none() {
+            let (case, shown) = (found.case.clone(), found.state.evidence.clone());
+            self.diagnosis = self.diagnosed(checker, &case, shown);
+        }
+    }
+
+    /// Says what the failing states have in common: first of all the one that is shown, whose
+    /// numbers are quoted.
+    fn diagnosed(&self, checker: &Checker<'_>, case: &Case, shown: Evidence) -> Vec<String> {
+        let judged = self.failing.iter().filter(|(_, state)| state.failure.is_none());
+        let others = judged.filter(|(other, _)| other != case);
+        let mut states = vec![shown];
+        states.extend(others.map(|(_, state)| state.evidence.clone()));
+        // The same draws before training: is it wrong there too?
+        for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
+            let before = checker.case(&Case { steps: 0, ..case.clone() });
+            if before.failure.is_none() {
+                states.push(before.evidence);
+            }
+        }
+        let failing = states.len();
+        states.extend(self.passing.iter().cloned());
+        let mut diagnosis = diagnose(&states);
+        let open = |kind: &diagnose::Kind| {
+            matches!(
+                kind,
+                diagnose::Kind::Unknown
+                    | diagnose::Kind::OnlyAtSize { .. }
+                    | diagnose::Kind::Components { how: None }
+            )
+        };
+        if diagnosis.findings.iter().any(|f| open(&f.kind)) || !self.passing.is_empty() {
+            // The same draws at other sizes may tell.
+            let beside = self.beside(checker);
+            states.splice(failing..failing, beside);
+            diagnosis = diagnose(&states);
+        }
+        let mut lines = Vec::new();
+        for finding in diagnosis.findings.iter().take(FINDINGS) {
+            let mut text = finding.to_string();
+            if finding.facts.state > 0 {
+                // Another state than the one that is shown.
+                text += &format!(
+                    "\n  numbers of another failing state{}",
+                    in_brackets(&finding.facts.dims)
+                );
+            }
+            lines.extend(text.lines().map(str::to_owned));
+        }
+        if diagnosis.findings.len() > FINDINGS {
+            let more = diagnosis.findings.len() - FINDINGS;
+            lines.push(format!("and {more} more findings"));
+        }
+        lines
+    }
+
+    /// The first failing state with each dimension, one at a time, at its least value, one less
+    /// and one more; no more calls than the check has taken so far.
+    fn beside(&self, checker: &Checker<'_>) -> Vec<Evidence> {
+        let Some((case, _)) = self.failing.iter().find(|(_, state)| state.failure.is_none()) else {
+            return Vec::new();
+        };
+        let case = Case { steps: 0, ..case.clone() };
+        let mut calls = 0;
+        let mut states = Vec::new();
+        for dim in checker.dims(&case) {
+            let mut sizes = vec![dim.low, dim.value.saturating_sub(1), dim.value + 1];
+            sizes.retain(|&size| size != dim.value && (dim.low..=dim.high).contains(&size));
+            sizes.dedup();
+            for size in sizes {
+                if calls >= self.forward_calls {
+                    return states;
+                }
+                let state = checker.case(&with_dim(&case, &dim.name, size));
+                calls += state.forward_calls;
+                if state.failure.is_none() {
+                    states.push(state.evidence);
                 }
             }
-            states.extend(self.passing.iter().cloned());
-            if found.state.failure.is_none() {
-                self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
-            }
-            crate::shrink::shrink(checker, found);
-            found.draws = checker.describe(&found.case);
         }
+        states
     }
 
     /// What a page shows beyond the verdict, where one is asked for.
@@ -389,8 +471,13 @@ impl Report {
             None => format!("{function}: the gradient agrees"),
             Some(Trouble::NoCases) => format!("{function}: no state was checked (cases = 0)"),
             Some(Trouble::NeverExercised(blocks)) => {
-                let names: Vec<&str> = blocks.iter().map(|b| b.block.as_str()).collect();
-                format!("{function}: never exercised: {}", names.join(", "))
+                let names: Vec<&str> =
+                    blocks.iter().take(LISTED).map(|b| b.block.as_str()).collect();
+                let more = match blocks.len().saturating_sub(LISTED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("{function}: never exercised: {}{more}", names.join(", "))
             }
             Some(Trouble::TimedOut(stopped)) => {
                 format!("{function}: not done after {}", span(stopped.limit))
@@ -417,11 +504,12 @@ impl Report {
         } else {
             ""
         };
+        let untested = self.untested();
         let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
         format!(
             "gradcheck {}: {} {kind}, {} components: {agreed} agree, {kinks} kink, {undecided} \
              undecided; largest difference {:.1e}; planted faults caught: {} of {}; {} forward \
-             calls, {:.2} s{lost}{notes}",
+             calls, {:.2} s{lost}{untested}{notes}",
             self.function,
             self.states,
             self.counts.total(),
@@ -433,6 +521,23 @@ impl Report {
         )
     }
 
+    /// Blocks of which rounding hid every component in every trained state. Where training ends
+    /// in a perfect fit that is as it should be, and what a fault would do is shown by the
+    /// random initialisations: so it is said and does not fail.
+    fn untested(&self) -> String {
+        let hidden = self.blocks.iter().filter(|b| b.undecided && !self.is_allowed(b));
+        let names: Vec<&str> = hidden.map(|b| b.name.as_str()).collect();
+        if self.kind != Kind::AfterTraining || names.is_empty() {
+            return String::new();
+        }
+        let more = if names.len() > LISTED { ", .." } else { "" };
+        format!(
+            "; NOT TESTED after training: {}{more} (rounding hides it in every trained state; \
+             fewer steps would leave something to check)",
+            names[..names.len().min(LISTED)].join(", ")
+        )
+    }
+
     /// The report with or without colour, `width` columns wide.
     pub fn render(&self, colour: bool, width: usize) -> String {
         let mut out = Page::new(colour, width);
@@ -441,7 +546,7 @@ impl Report {
     }
 
     fn write(&self, out: &mut Page) {
-        out.line(&[(Tone::Bad, &self.headline())]);
+        out.wrapped(&[(Tone::Bad, &self.headline())]);
         out.line(&[(Tone::Faint, &format!("  {}:{}", self.file, self.line))]);
         match &self.trouble {
             None => out.plain(&format!("  {}", self.summary())),
@@ -469,16 +574,20 @@ impl Report {
 
     fn write_unexercised(&self, out: &mut Page, blocks: &[Unexercised]) {
         for block in blocks.iter().take(ROWS) {
-            out.line(&[
+            out.wrapped(&[
                 (Tone::Name, &format!("  {}", block.block)),
                 (Tone::Plain, &format!(": {}", block.why())),
             ]);
         }
+        if blocks.len() > ROWS {
+            out.plain(&format!("  .. and {} more blocks", blocks.len() - ROWS));
+        }
         out.blank();
-        out.plain("  A check that cannot fail proves nothing. Let the forward use the block, or draw states");
         let first = blocks.first().map_or("..", |b| b.block.as_str());
         out.plain(&format!(
-            "  in which it matters; if its gradient is zero by design, say so: `allow_zero({first})`."
+            "  A check that cannot fail proves nothing. Let the forward use the block, or draw \
+             states in which it matters; if its gradient is zero by design, say so: \
+             `allow_zero({first})`."
         ));
     }
 
@@ -497,6 +606,12 @@ impl Report {
             out.plain(&format!("  {size} case:"));
             for (name, value) in found.draws.iter().take(ROWS) {
                 out.clipped(&format!("    {name} = {value}"));
+            }
+            if found.trials > 0 {
+                out.plain(&format!(
+                    "    found in {} trials, {} pairs of forward and gradient calls",
+                    found.trials, found.pairs
+                ));
             }
         }
         if found.state.steps > 0 {
@@ -561,23 +676,37 @@ fn write_blocks(out: &mut Page, evidence: &Evidence) {
     if order.len() > ROWS {
         order.sort_by_key(|b| std::cmp::Reverse(wrong(b)));
     }
-    let mut rows = vec![
-        ["block", "shape", "difference", "agree", "kink", "undecided", "wrong"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    // Slopes have looked at these, and the search for wrong ones has passed them by.
+    let unmeasured = |range: Range<usize>| {
+        let along = !evidence.directions.is_empty();
+        let is = |i: &usize| {
+            evidence.verdict[*i] == Verdict::Undecided && evidence.bound[*i].is_infinite()
+        };
+        if along { range.filter(is).count() } else { 0 }
+    };
+    let any_unmeasured = unmeasured(0..evidence.verdict.len()) > 0;
+    let mut head = vec!["block", "shape", "difference", "agree", "kink", "undecided", "wrong"];
+    if any_unmeasured {
+        head.insert(6, "not singled out");
+    }
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<String>>()];
     for &b in order.iter().take(ROWS) {
         let block = &evidence.blocks[b];
         let counts = evidence.counts(block.range.clone());
-        rows.push(vec![
+        let passed_by = unmeasured(block.range.clone());
+        let mut row = vec![
             block.name.clone(),
             block.extents(),
             format!("{:.1e}", evidence.relative_difference(block.range.clone())),
             counts.agreed.to_string(),
             counts.kinks.to_string(),
-            counts.undecided.to_string(),
+            (counts.undecided - passed_by).to_string(),
             counts.wrong.to_string(),
-        ]);
+        ];
+        if any_unmeasured {
+            row.insert(6, passed_by.to_string());
+        }
+        rows.push(row);
     }
     out.table(&rows, |row| row.last().is_some_and(|wrong| wrong != "0"));
     if order.len() > ROWS {
@@ -600,7 +729,7 @@ impl StateReport {
             true => (Tone::Bad, "the gradient is wrong", diagnose(&[&self.evidence]).to_string()),
             false => (Tone::Name, "the gradient agrees", String::new()),
         };
-        out.line(&[(tone, headline)]);
+        out.wrapped(&[(tone, headline)]);
         let diagnosis: Vec<String> = diagnosis.lines().map(str::to_owned).collect();
         write_numbers(&mut out, &self.evidence, &diagnosis);
         out.text
@@ -651,9 +780,19 @@ impl Report {
     }
 }
 
+/// ` (n = 3, m = 5)`
+fn in_brackets(dims: &[(String, usize)]) -> String {
+    let dims: Vec<String> = dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+    if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) }
+}
+
 impl Found {
+    fn new(case: Case, state: StateReport) -> Found {
+        Found { case, state, draws: Vec::new(), trials: 0, pairs: 0 }
+    }
+
     pub(crate) fn place(&self) -> String {
-        let dims = dims(&self.state.dims);
+        let dims = in_brackets(&self.state.dims);
         match self.state.steps {
             0 => format!("at a random initialisation{dims}"),
             1 => format!("after 1 training step{dims}"),
@@ -762,20 +901,33 @@ impl Page {
 
     /// A line, broken at spaces where it is too long, its continuation indented as it is.
     fn plain(&mut self, text: &str) {
-        let indent = text.len() - text.trim_start().len();
+        self.wrapped(&[(Tone::Plain, text)]);
+    }
+
+    /// The same in several tones; no colour reaches over the end of a line.
+    fn wrapped(&mut self, parts: &[(Tone, &str)]) {
+        let first = parts.first().map_or("", |part| part.1);
+        let indent = first.len() - first.trim_start().len();
         let mut column = 0;
-        for word in text.split_inclusive(' ') {
-            let length = word.trim_end().chars().count();
-            if column > indent && column + length > self.width {
-                while self.text.ends_with(' ') {
-                    self.text.pop();
+        for (tone, text) in parts {
+            let mut piece = String::new();
+            for word in text.split_inclusive(' ') {
+                let length = word.trim_end().chars().count();
+                if column > indent && column + length > self.width {
+                    if piece.is_empty() {
+                        let kept = self.text.trim_end_matches(' ').len();
+                        self.text.truncate(kept);
+                    }
+                    self.text.push_str(&self.paint.apply(*tone, piece.trim_end()));
+                    self.text.push('\n');
+                    self.text.push_str(&" ".repeat(indent));
+                    piece.clear();
+                    column = indent;
                 }
-                self.text.push('\n');
-                self.text.push_str(&" ".repeat(indent));
-                column = indent;
+                piece.push_str(word);
+                column += word.chars().count();
             }
-            self.text.push_str(word);
-            column += word.chars().count();
+            self.text.push_str(&self.paint.apply(*tone, &piece));
         }
         self.text.push('\n');
     }

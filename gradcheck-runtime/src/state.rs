@@ -374,6 +374,12 @@ impl<'p> State<'p> {
         }
     }
 
+    /// Calls the forward so many times more, after [`State::examine`].
+    pub(crate) fn stands_still(&mut self, times: usize) -> Result<(), Failure> {
+        let blocks = self.outputs.blocks();
+        (0..times).try_for_each(|_| self.repeat_forward(&blocks))
+    }
+
     fn repeat_forward(&mut self, output_blocks: &[Block]) -> Result<(), Failure> {
         self.eval(false, "the forward, called again,")?;
         self.same_outputs(output_blocks)?;

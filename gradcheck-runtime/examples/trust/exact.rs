@@ -103,7 +103,7 @@ fn examine(job: Job, case: &Case<f64>, plan: &Plan, results: &Mutex<Results>) {
     if !job.faulty {
         return;
     }
-    let site = Site { case, class: job.class, base: &base };
+    let site = Site { case, class: job.class, base: &base, fixed: None };
     let mut floors = Floors::new(case);
     let mut planted = Vec::new();
     for (number, fault) in examine::planted_in(job, case, plan) {
@@ -202,9 +202,8 @@ impl Row {
     }
 }
 
-/// Prints the results, and returns the number of false alarms, of visible faults and of those
-/// caught.
-pub(crate) fn table(results: &Results, plan: &Plan) -> (usize, usize, usize) {
+/// Prints the results and returns what they come to; false alarms at either tolerance.
+pub(crate) fn table(results: &Results, plan: &Plan) -> super::Total {
     println!(
         "\n{:<28}{:>7}{:>16}{:>20}{:>8}{:>10}{:>10}{:>18}",
         "without differences",
@@ -250,7 +249,12 @@ pub(crate) fn table(results: &Results, plan: &Plan) -> (usize, usize, usize) {
         "* without the two functions that round inside, which are differenced; so the classes"
     );
     complaints(results, plan);
-    (total.accused + total.accused_tight, total.visible, total.caught)
+    super::Total {
+        states: total.states,
+        accused: total.accused + total.accused_tight,
+        visible: total.visible,
+        caught: total.caught,
+    }
 }
 
 fn complaints(results: &Results, plan: &Plan) {

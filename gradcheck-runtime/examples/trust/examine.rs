@@ -2,7 +2,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradcheck_runtime::evidence::{Evidence, Verdict, relative_difference};
+use gradcheck_runtime::evidence::{Verdict, relative_difference};
 use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Settings, StateReport, check_at};
 
@@ -80,8 +80,6 @@ pub(crate) struct Planted {
     pub(crate) margin: f64,
     /// Of a miss: what the component that shows it best looks like to both sides.
     pub(crate) miss: String,
-    /// Of a caught fault of a known shape: what a diagnosis is made from.
-    pub(crate) evidence: Option<Evidence>,
 }
 
 /// What came of a plan.
@@ -114,7 +112,7 @@ fn tolerance<F: Scalar>() -> f64 {
     if F::ROUNDOFF < 1e-10 { 2e-7 } else { 1e-3 }
 }
 
-fn ours<F: Real + Scalar + Flatten>(
+pub(super) fn ours<F: Real + Scalar + Flatten>(
     case: &Case<F>,
     gradient: impl Fn(&Params<F>) -> Params<F>,
 ) -> StateReport {
@@ -241,7 +239,7 @@ fn examine<F: Real + Scalar + Flatten>(
         return;
     }
     let wide_base = base.cast::<f64>();
-    let site = Site { case: wide, class: job.class, base: &wide_base };
+    let site = Site { case: wide, class: job.class, base: &wide_base, fixed: None };
     let mut floors = Floors::new(&case);
     let mut planted = Vec::new();
     for (number, fault) in planted_in(job, wide, plan) {
@@ -262,8 +260,6 @@ fn examine<F: Real + Scalar + Flatten>(
             },
             classical: relative_difference(&here, &classical) > limit,
             caught,
-            evidence: (caught && report.failure.is_none() && fault.known().is_some())
-                .then(|| report.evidence.clone()),
         });
     }
     results.lock().expect("no panic elsewhere").planted.extend(planted);
