@@ -17,6 +17,7 @@ fn state(shapes: &[(&str, &[usize])], fill: impl Fn(usize) -> (f64, Verdict)) ->
                 name: (*name).to_owned(),
                 full_name: (*name).to_owned(),
                 shape: shape.to_vec(),
+                complex: false,
                 range,
                 roundoff: 1.1e-16,
                 jacobian: None,
