@@ -80,6 +80,7 @@ pub(crate) struct Draw {
 }
 
 /// What a draw binds.
+#[allow(clippy::large_enum_variant, reason = "large with the spans that the tests ask for, alone")]
 pub(crate) enum Drawn {
     Self_(Token![self]),
     Pattern(Pat),

@@ -188,7 +188,11 @@ pub(crate) fn sanitised(tokens: impl ToTokens) -> String {
     let name: String = words.join("_");
     let name: String =
         name.chars().map(|c| if c == '_' || c.is_alphanumeric() { c } else { '_' }).collect();
-    // a number, nothing, `_`, or a keyword such as `true`
+    if name.chars().all(|c| c == '_') {
+        // `()`
+        return "other".to_owned();
+    }
+    // a number, or a keyword such as `true`
     if syn::parse_str::<Ident>(&name).is_err() { format!("_{name}") } else { name }
 }
 

@@ -37,7 +37,7 @@ const SOURCES: [&str; 11] = [
      fn f(self: Box<Self>, dh: f64, dc: f64) -> (f64, f64, f64) { todo!() } }",
     "#[gradcheck]
      impl Dense<f64, 3> {
-        #[gradcheck(layer in layer(), x in -1.0..=1.0, wrt = x, train(update = sgd(0.1)), out(dx += x), forward = layer.forward(&x), types(T = [f64, (f32, f32), [u8; 2], &'static str], B = [true, { 3 > 2 }]))]
+        #[gradcheck(layer in layer(), x in -1.0..=1.0, wrt = x, train(update = sgd(0.1)), out(dx += x), forward = layer.forward(&x), types(T = [f64, (f32, f32), [u8; 2], &'static str, ()], B = [true, { 3 > 2 }]))]
         #[cfg_attr(all(test, b), ignore, gradcheck(x in 0.0..1.0, name = other, types(T = [f64]), out(dx = x), forward = { struct S; impl S { fn f(self) {} } let layer = S; x }))]
         pub(super) fn f<T, const B: bool>(layer: &Self, x: f64, dx: &mut f64) where Self: Sized { macro_rules! m { ($self:ident) => { $self } } }
         fn g(&self) -> f64 { self.0 }
