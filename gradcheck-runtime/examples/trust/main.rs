@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use examine::{Plan, Planted, Results, Seen};
+use examine::{Plan, Planted, Results, Seen, Total};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
 use words::{Answer, Told};
@@ -280,14 +280,6 @@ fn complaints(results: &Results, plan: &Plan) {
             println!("  .. and {} more {what}", n - SHOWN);
         }
     }
-}
-
-/// What a table comes to.
-struct Total {
-    states: usize,
-    accused: usize,
-    visible: usize,
-    caught: usize,
 }
 
 /// Runs the check by differences and prints its tables.
