@@ -11,6 +11,8 @@ pub(crate) mod exact;
 
 /// Wrong components that are confirmed one by one; beyond them the first steps must do.
 const CONFIRMED: usize = 24;
+/// Components up to which a state's small ones are fitted as well.
+const FITTED_ALL: usize = 256;
 /// Forwards that fits may cost in one state, and never more than twice its parameters beyond.
 const FITS: usize = 4_000;
 /// Wrong components next to a kink that are looked at again off the kink.
@@ -118,7 +120,7 @@ fn exhaustive(
     Ok(evidence)
 }
 
-/// Measures again, with fits allowed, what differences left open.
+/// Measures again, with fits allowed, what differences left open and is not negligible.
 fn refine(
     state: &mut State<'_>,
     evidence: &mut Evidence,
@@ -126,20 +128,55 @@ fn refine(
     suspects: &mut Vec<Suspect>,
 ) {
     bench.kernel.allow_fits(FITS.max(2 * state.primal.values.len()));
+    let open = worth_a_fit(evidence);
     match state.form {
         Form::Gradient => {
-            for i in 0..evidence.analytic.len() {
-                if evidence.verdict[i] == Verdict::Undecided && bench.kernel.may_fit() {
+            for i in (0..open.len()).filter(|&i| open[i]) {
+                if bench.kernel.may_fit() {
                     let g = evidence.analytic[i];
                     let estimate = bench.component(state, i, g, bench.tolerance[i]);
                     record(evidence, i, &estimate, suspects);
                 }
             }
         }
-        // Their outputs share a line.
-        Form::Tangent | Form::Jacobian => {}
+        // Outputs share their line: a line is measured again as a whole, unless one is wrong on it.
+        Form::Jacobian => {
+            let outputs = bench.noise.len();
+            for i in 0..state.primal.values.len() {
+                let components: Vec<usize> = (0..outputs).map(|j| state.component(i, j)).collect();
+                let wrong = |&c: &usize| evidence.verdict[c] == Verdict::Wrong;
+                if bench.kernel.may_fit()
+                    && components.iter().any(|&c| open[c])
+                    && !components.iter().any(wrong)
+                {
+                    exhaustive_over(state, evidence, bench, i..i + 1, suspects);
+                }
+            }
+        }
+        Form::Tangent => {
+            if open.contains(&true) && !evidence.verdict.contains(&Verdict::Wrong) {
+                along_tangent(state, evidence, bench, suspects);
+            }
+        }
     }
     bench.kernel.allow_fits(0);
+}
+
+/// Components that are open; in a large state those alone that are so by more than the tolerance
+/// of their block's root mean square.
+fn worth_a_fit(evidence: &Evidence) -> Vec<bool> {
+    let mut open = vec![false; evidence.analytic.len()];
+    let large = open.len() > FITTED_ALL;
+    for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
+        let own = &evidence.analytic[block.range.clone()];
+        let size = tolerance * norm(own.iter().copied()) / (own.len() as f64).sqrt();
+        for i in block.range.clone() {
+            let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
+            let negligible = large && difference <= size && evidence.bound[i] <= size;
+            open[i] = evidence.verdict[i] == Verdict::Undecided && !negligible;
+        }
+    }
+    open
 }
 
 /// Measures every output along the tangent.
@@ -318,18 +355,13 @@ fn acquit(
     Ok(())
 }
 
-/// A component too small to be resolved beside itself agrees if both its difference and its bound
-/// are under the tolerance beside the root mean square of its block, here or where the state
-/// would be half its scale away: `around` has the gradient there. At a stationary point every
-/// gradient is rounding, and agrees if it is no more than that.
+/// A component that cannot be resolved beside itself agrees if both its difference and its bound
+/// are under the tolerance beside what it is where the state would be half its scale away, which
+/// is in `around`. At a stationary point every gradient is rounding, and agrees if it is no more.
 fn lenient(evidence: &mut Evidence, around: &[f64]) {
     for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        let rms = |values: &[f64]| {
-            let own = &values[block.range.clone()];
-            norm(own.iter().copied()) / (own.len() as f64).sqrt()
-        };
-        let size = rms(&evidence.analytic).max(rms(around));
         for i in block.range.clone() {
+            let size = evidence.analytic[i].abs().max(around[i]);
             let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
             if evidence.verdict[i] == Verdict::Undecided
                 && difference <= tolerance * size
