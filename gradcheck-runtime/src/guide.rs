@@ -192,18 +192,34 @@ pub mod numeric_derivative {
     //! # One side at a time: kinks
     //!
     //! Differences to the right and to the left are extrapolated by themselves. If they meet, they
-    //! are a derivative even where a kink on one side spoils the central difference. If they
+    //! are a derivative even where a kink on one side spoils the central difference. Where a kink is
+    //! near but narrow steps show none of it, the other side's derivative is that of the state. If they
     //! stay apart by more than their bounds at every step, the state is on a kink; g is then accepted
     //! between them, for a derivative does not exist there. Where
     //! several kinks meet, g need not lie between: state and gradient are then moved a
     //! little aside (about a thousandth of the scale), and judged there.
     //!
+    //! # Many samples where rounding is the limit
+    //!
+    //! What is still undecided then is fitted: a polynomial through forty irregular samples, in
+    //! windows from twice the scale down to 1/64 of it. A difference bears the rounding of two values,
+    //! a fit averages that of forty, over a far wider window. It is believed only where two more
+    //! powers add nothing and what is left looks like rounding, neighbours not being correlated, which
+    //! the rest of a kink, of a staircase or of a higher power is. *Wrong* needs two windows. At most
+    //! 4,000 forwards of a state, or twice its parameters, are spent so.
+    //!
+    //! A component that cannot be resolved beside itself agrees if its difference and its bound are under
+    //! the tolerance beside what the gradient is where all parameters have moved by half their
+    //! scale: at a stationary point, a gradient that is rounding and no more.
+    //!
     //! # Both sides have a bound
     //!
     //! The analytic side rounds too: at the optimum of a least-squares fit a correct gradient is
     //! nothing but rounding. Before a component is called wrong, the gradient is evaluated at
-    //! parameters a few units of rounding away; its spread, and some units of rounding of its largest
-    //! component and of the output, are its own bound. *Wrong* needs a difference beyond
+    //! parameters a few hundred units of rounding away; its spread, and some units of rounding of its
+    //! largest component, here or half a scale away, and of the output, are its own bound. The unit of
+    //! rounding is that which the forward is seen to have: one that rounds to `f32` inside has stairs
+    //! whose slopes no gradient is. *Wrong* needs a difference beyond
     //! tolerance and both bounds, which a second step of another size shows as well, and which the
     //! noise at the stencil's own width, or a forward that moves in stairs, does not explain.
     //!
@@ -265,6 +281,8 @@ pub mod numeric_derivative {
     //! - C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in
     //!   Engineering Software 4 (1982): extrapolation down a ladder of steps, stopped where
     //!   rounding takes over.
+    //! - J. von Neumann, "Distribution of the ratio of the mean square successive difference to the
+    //!   variance", Annals of Mathematical Statistics 12 (1941): whether what a fit leaves is noise.
     //! - N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.3, and
     //!   J. H. Wilkinson: the running error analysis behind the tape's bounds.
 }
