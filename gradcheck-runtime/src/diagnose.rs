@@ -250,7 +250,7 @@ pub enum Kind {
         /// What is wrong with them, when that has a known shape too.
         how: Option<Box<Kind>>,
     },
-    /// NaN or infinite, in a component that is [`Verdict::Wrong`].
+    /// NaN or infinite, in a component that is [`Verdict::Wrong`](crate::evidence::Verdict::Wrong).
     NotFinite,
     /// No known shape, but wrong in trained states only.
     OnlyAfterTraining,
@@ -405,9 +405,10 @@ pub struct Facts {
 ///
 /// `states` are those of one check, failing ones first, and first of all the one that the
 /// numbers shall be of; passing ones among them serve as contrast, best those that differ from a
-/// failing one in one dimension only. A state fails when a component is [`Verdict::Wrong`], or when a whole block
+/// failing one in one dimension only. A state fails when a component is
+/// [`Verdict::Wrong`](crate::evidence::Verdict::Wrong), or when a whole block
 /// exceeds its tolerance and its bounds. The blocks of different states are matched by
-/// [`Block::full_name`]; their shapes may differ. The cost is linear in the number of
+/// [`Block::full_name`](crate::evidence::Block::full_name); their shapes may differ. The cost is linear in the number of
 /// components, and of large blocks an evenly spread sample is looked at.
 pub fn diagnose<E: Borrow<Evidence>>(states: &[E]) -> Diagnosis {
     let parts: Vec<Part<'_>> = states
