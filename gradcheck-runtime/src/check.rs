@@ -169,6 +169,7 @@ fn judge(
         Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
+    let judged = judged.map(|evidence| Evidence { primal: state.take_primal(), ..evidence });
     let mut report = StateReport::new(&state, judged, steps);
     // The user's types may have a `Drop` that panics.
     if let Err(failure) = caught("dropping the state", || drop(state)) {
@@ -197,6 +198,9 @@ impl Checker<'_> {
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
         if case.steps == 0 {
             return Ok(state);
+        }
+        if self.on_tape.is_some() {
+            state.remember_draw();
         }
         // Before the first step, so that a fault that is there already is not blamed on training.
         if !self.problem.has_update()

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,9 +34,11 @@ pub trait Scalar: Copy + 'static {
 
 impl Scalar for f64 {
     const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }
+    #[inline]
     fn from_f64(value: f64) -> f64 {
         value
     }
@@ -43,9 +46,11 @@ impl Scalar for f64 {
 
 impl Scalar for f32 {
     const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[inline]
     fn from_f64(value: f64) -> f32 {
         value as f32
     }
@@ -63,6 +68,11 @@ pub trait Scalars {
     fn get(&self, i: usize) -> f64;
     /// Appends all scalars, in order.
     fn append_to(&self, out: &mut Vec<f64>);
+    /// The first scalar that is not the value of the same place in `values`, which holds as many;
+    /// NaN is like NaN.
+    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
+        (0..self.len()).find(|&i| unlike(self.get(i), values[i]))
+    }
     /// Unit roundoff of the scalar type.
     fn roundoff(&self) -> f64;
     /// The tape position of scalar `i`, for tape scalars.
@@ -78,6 +88,39 @@ pub trait ScalarsMut: Scalars {
     fn set(&mut self, i: usize, value: f64);
     /// Stores `values`, as many as there are scalars.
     fn set_all(&mut self, values: &[f64]);
+    /// Stores what `source` makes for a range of the scalars. It is asked for one piece after
+    /// another: the number of the piece's first scalar, and the place for its values.
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        for i in range {
+            let mut value = [0.0];
+            source(i, &mut value);
+            self.set(i, value[0]);
+        }
+    }
+}
+
+fn unlike(a: f64, b: f64) -> bool {
+    a != b && !(a.is_nan() && b.is_nan())
+}
+
+/// [`ScalarsMut::set_range`] for the scalars of the range, in order.
+fn store_pieces<'a, T: Scalar>(
+    scalars: impl Iterator<Item = &'a mut T>,
+    range: Range<usize>,
+    source: &mut dyn FnMut(usize, &mut [f64]),
+) {
+    let mut piece = [0.0; 128];
+    let (mut start, mut used) = (range.start, piece.len());
+    for scalar in scalars {
+        if used == piece.len() {
+            let count = piece.len().min(range.end - start);
+            source(start, &mut piece[..count]);
+            start += count;
+            used = 0;
+        }
+        *scalar = T::from_f64(piece[used]);
+        used += 1;
+    }
 }
 
 /// One step from a value to a part of it.
@@ -109,6 +152,11 @@ pub trait VisitorMut {
     fn leave(&mut self);
     /// A block of the given shape; `[]` for a scalar.
     fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut);
+    /// The one entry that is to be shown of a dictionary entered now, where no other matters: a
+    /// hash map then need not put its keys in order.
+    fn only_key(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A value made of named blocks of scalars: parameters, gradients, outputs.
@@ -179,6 +227,10 @@ impl<T: Scalar, B: AsRef<[T]>> Scalars for Flat<B, T> {
     fn append_to(&self, out: &mut Vec<f64>) {
         out.extend(self.0.as_ref().iter().map(|x| x.to_f64()));
     }
+    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
+        let mut pairs = self.0.as_ref().iter().zip(values);
+        pairs.position(|(x, &value)| unlike(x.to_f64(), value))
+    }
     fn roundoff(&self) -> f64 {
         T::ROUNDOFF
     }
@@ -198,6 +250,9 @@ impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> ScalarsMut for Flat<B, T> {
         for (x, &value) in self.0.as_mut().iter_mut().zip(values) {
             *x = T::from_f64(value);
         }
+    }
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        store_pieces(self.0.as_mut()[range.clone()].iter_mut(), range, source);
     }
 }
 
@@ -256,7 +311,17 @@ where
         }
     }
     fn append_to(&self, out: &mut Vec<f64>) {
-        out.extend(self.iter().map(|x| x.to_f64()));
+        match self.as_slice() {
+            Some(slice) => out.extend(slice.iter().map(|x| x.to_f64())),
+            None => out.extend(self.iter().map(|x| x.to_f64())),
+        }
+    }
+    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
+        let differs = |(x, &value): (&T, &f64)| unlike(x.to_f64(), value);
+        match self.as_slice() {
+            Some(slice) => slice.iter().zip(values).position(differs),
+            None => self.iter().zip(values).position(differs),
+        }
     }
     fn roundoff(&self) -> f64 {
         T::ROUNDOFF
@@ -285,8 +350,19 @@ where
         }
     }
     fn set_all(&mut self, values: &[f64]) {
-        for (x, &value) in self.iter_mut().zip(values) {
-            *x = T::from_f64(value);
+        let store = |(x, &value): (&mut T, &f64)| *x = T::from_f64(value);
+        match self.as_slice_mut() {
+            Some(slice) => slice.iter_mut().zip(values).for_each(store),
+            None => self.iter_mut().zip(values).for_each(store),
+        }
+    }
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        match self.as_slice_mut() {
+            Some(slice) => store_pieces(slice[range.clone()].iter_mut(), range, source),
+            None => {
+                let scalars = self.iter_mut().skip(range.start).take(range.len());
+                store_pieces(scalars, range, source);
+            }
         }
     }
 }
@@ -299,8 +375,9 @@ impl<T: Scalar, S: Data<Elem = T>, D: Dimension> Flatten for ArrayBase<S, D> {
 
 impl<T: Scalar, S: DataMut<Elem = T>, D: Dimension> FlattenMut for ArrayBase<S, D> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
-        let shape = self.shape().to_vec();
-        visitor.block(&shape, self);
+        // A dimension of its own, which most of them hold without an allocation.
+        let shape = self.raw_dim();
+        visitor.block(shape.slice(), self);
     }
 }
 
@@ -408,6 +485,15 @@ impl<K: AsRef<str>, T: Flatten, S: BuildHasher> Flatten for HashMap<K, T, S> {
 
 impl<K: AsRef<str>, T: FlattenMut, S: BuildHasher> FlattenMut for HashMap<K, T, S> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        if let Some(only) = visitor.only_key() {
+            let found = self.iter_mut().find(|(key, _)| key.as_ref() == only);
+            if let Some((key, value)) = found {
+                visitor.enter(Step::Key(key.as_ref()));
+                value.flatten_mut(visitor);
+                visitor.leave();
+            }
+            return;
+        }
         let mut entries: Vec<(&K, &mut T)> = self.iter_mut().collect();
         entries.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
         for (key, value) in entries {

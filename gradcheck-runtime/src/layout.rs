@@ -7,7 +7,7 @@ use crate::evidence::Block;
 use crate::flatten::{Flatten, Scalars, ScalarsMut, Step, Visitor, VisitorMut};
 
 /// [`Step`], owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum OwnedStep {
     Field(String),
     Key(String),
@@ -25,6 +25,15 @@ impl From<Step<'_>> for OwnedStep {
 }
 
 impl OwnedStep {
+    /// Whether it is this step.
+    fn is(&self, step: Step<'_>) -> bool {
+        match (self, step) {
+            (OwnedStep::Field(a), Step::Field(b)) | (OwnedStep::Key(a), Step::Key(b)) => a == b,
+            (OwnedStep::Index(a), Step::Index(b)) => *a == b,
+            _ => false,
+        }
+    }
+
     /// The name that can be looked for on the other side; tuple fields and elements have none.
     fn name(&self) -> Option<&str> {
         match self {
@@ -96,7 +105,11 @@ impl Tree {
     /// Hangs another value's leaves below a named step.
     pub(crate) fn graft(&mut self, name: &str, other: Tree) {
         let offset = self.values.len();
-        self.values.extend(&other.values);
+        if offset == 0 {
+            self.values = other.values;
+        } else {
+            self.values.extend(&other.values);
+        }
         self.leaves.extend(other.leaves.into_iter().map(|mut leaf| {
             leaf.steps.insert(0, OwnedStep::Field(name.to_owned()));
             leaf.range = leaf.range.start + offset..leaf.range.end + offset;
@@ -191,20 +204,165 @@ impl VisitorMut for SetAll<'_> {
 }
 
 /// Stores one scalar and keeps what the scalar type made of it.
-pub(crate) struct SetOne {
-    pub(crate) index: usize,
+pub(crate) struct SetOne<'a> {
+    /// The steps to its block, where no other block has the same; then `index` counts within it.
+    path: Option<&'a [OwnedStep]>,
+    /// How many steps the visit is down, and how many of the first are those of the path.
+    depth: usize,
+    along: usize,
+    index: usize,
     pub(crate) value: f64,
 }
 
-impl VisitorMut for SetOne {
-    fn enter(&mut self, _: Step<'_>) {}
-    fn leave(&mut self) {}
+impl<'a> SetOne<'a> {
+    /// Scalar `index` of all.
+    pub(crate) fn counted(index: usize, value: f64) -> SetOne<'a> {
+        SetOne { path: None, depth: 0, along: 0, index, value }
+    }
+
+    /// Scalar `index` of the block that `path` leads to.
+    pub(crate) fn below(path: &'a [OwnedStep], index: usize, value: f64) -> SetOne<'a> {
+        SetOne { path: Some(path), depth: 0, along: 0, index, value }
+    }
+}
+
+impl VisitorMut for SetOne<'_> {
+    fn enter(&mut self, step: Step<'_>) {
+        if let Some(path) = self.path
+            && self.along == self.depth
+            && path.get(self.depth).is_some_and(|next| next.is(step))
+        {
+            self.along += 1;
+        }
+        self.depth += 1;
+    }
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.along = self.along.min(self.depth);
+    }
     fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
-        if self.index < scalars.len() {
+        let found = match self.path {
+            Some(path) => self.along == path.len() && self.depth == path.len(),
+            None => self.index < scalars.len(),
+        };
+        if found {
             scalars.set(self.index, self.value);
             self.value = scalars.get(self.index);
         }
-        self.index = self.index.wrapping_sub(scalars.len());
+        if self.path.is_none() {
+            self.index = self.index.wrapping_sub(scalars.len());
+        }
+    }
+    fn only_key(&self) -> Option<&str> {
+        match self.path?.get(self.depth)? {
+            OwnedStep::Key(key) if self.along == self.depth => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// Stores what a source makes for a range of all scalars, and leaves the others alone.
+pub(crate) struct SetRange<'a> {
+    range: Range<usize>,
+    /// Scalars of the blocks already seen.
+    seen: usize,
+    source: &'a mut dyn FnMut(usize, &mut [f64]),
+}
+
+impl<'a> SetRange<'a> {
+    /// `source` gets the number of a scalar, and a place for its value and those that follow.
+    pub(crate) fn new(
+        range: Range<usize>,
+        source: &'a mut dyn FnMut(usize, &mut [f64]),
+    ) -> SetRange<'a> {
+        SetRange { range, seen: 0, source }
+    }
+}
+
+impl VisitorMut for SetRange<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        let block = self.seen..self.seen + scalars.len();
+        self.seen = block.end;
+        let start = self.range.start.max(block.start);
+        let end = self.range.end.min(block.end);
+        if start < end {
+            let source = &mut self.source;
+            scalars.set_range(start - block.start..end - block.start, &mut |first, piece| {
+                source(block.start + first, piece);
+            });
+        }
+    }
+}
+
+/// Looks for a scalar that is not what it was.
+pub(crate) struct FirstChanged<'a> {
+    before: &'a [f64],
+    /// Scalars of the blocks already seen.
+    pub(crate) seen: usize,
+    /// The first of them, and what it is now.
+    pub(crate) changed: Option<(usize, f64)>,
+}
+
+impl<'a> FirstChanged<'a> {
+    pub(crate) fn new(before: &'a [f64]) -> FirstChanged<'a> {
+        FirstChanged { before, seen: 0, changed: None }
+    }
+}
+
+impl VisitorMut for FirstChanged<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        let start = self.seen;
+        self.seen += scalars.len();
+        if let Some(before) = self.before.get(start..self.seen)
+            && self.changed.is_none()
+        {
+            self.changed =
+                scalars.first_unlike(before).map(|i| (start + i, scalars.get(i)));
+        }
+    }
+}
+
+/// Ranges one after another that make up a list of positions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Runs(Vec<Range<usize>>);
+
+impl Runs {
+    fn push(&mut self, range: Range<usize>) {
+        match self.0.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ if range.is_empty() => {}
+            _ => self.0.push(range),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The positions numbered `range`.
+    fn slice(&self, range: Range<usize>) -> Runs {
+        let (mut taken, mut at) = (Runs::default(), 0);
+        for run in &self.0 {
+            let start = range.start.max(at);
+            let end = range.end.min(at + run.len());
+            if start < end {
+                taken.push(run.start + start - at..run.start + end - at);
+            }
+            at += run.len();
+        }
+        taken
+    }
+
+    /// The values at these positions; without a copy where they are all of them in order.
+    pub(crate) fn of(&self, values: Vec<f64>) -> Vec<f64> {
+        if self.0 == [0..values.len()] {
+            return values;
+        }
+        self.0.iter().flat_map(|run| &values[run.clone()]).copied().collect()
     }
 }
 
@@ -212,7 +370,7 @@ impl VisitorMut for SetOne {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Alignment {
     /// For each component, the position of its scalar in the gradient's flattened values.
-    pub(crate) source: Vec<usize>,
+    pub(crate) source: Runs,
     /// Keys of the gradient that no parameter asks for.
     pub(crate) extra: Vec<String>,
 }
@@ -258,8 +416,10 @@ impl<'a> Node<'a> {
     }
 
     /// The scalars in order, as positions in the flattened values.
-    fn positions(&self) -> Vec<usize> {
-        self.leaves().iter().flat_map(|leaf| leaf.range.clone()).collect()
+    fn positions(&self) -> Runs {
+        let mut positions = Runs::default();
+        self.leaves().into_iter().for_each(|leaf| positions.push(leaf.range.clone()));
+        positions
     }
 
     /// The shape of nested sequences of equal shapes: `[[f64; 3]; 2]` is `[2, 3]`.
@@ -326,7 +486,7 @@ enum Form<'a> {
 struct Aligner<'a> {
     form: Form<'a>,
     /// Positions in the gradient, by the position of the parameter (times the outputs).
-    pairs: Vec<(Range<usize>, Vec<usize>)>,
+    pairs: Vec<(Range<usize>, Runs)>,
     extra: Vec<String>,
     problems: Vec<String>,
 }
@@ -359,7 +519,8 @@ fn run(form: Form<'_>, primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<
     }
     let mut pairs = aligner.pairs;
     pairs.sort_by_key(|(range, _)| range.start);
-    let source = pairs.into_iter().flat_map(|(_, positions)| positions).collect();
+    let mut source = Runs::default();
+    pairs.into_iter().flat_map(|(_, positions)| positions.0).for_each(|run| source.push(run));
     Ok(Alignment { source, extra: aligner.extra })
 }
 
@@ -460,7 +621,7 @@ impl<'a> Aligner<'a> {
     fn scalars(&mut self, name: &str, primal: &Node<'a>, gradient: &Node<'a>) {
         let outputs = self.outputs();
         let inputs = primal.len();
-        let mut positions = gradient.positions();
+        let positions = gradient.positions();
         let fits = positions.len() == outputs * inputs
             && match self.form {
                 Form::Gradient => same_shape(primal, gradient),
@@ -497,21 +658,19 @@ impl<'a> Aligner<'a> {
             ));
             return;
         }
-        if positions.len() != outputs * inputs {
-            positions.truncate(outputs * inputs);
-        }
         self.take(primal, positions);
     }
 
     /// Deals out positions, rows of outputs by all inputs of `primal`, to its leaves.
-    fn take(&mut self, primal: &Node<'a>, positions: Vec<usize>) {
+    fn take(&mut self, primal: &Node<'a>, positions: Runs) {
         let (outputs, inputs) = (self.outputs(), primal.len());
         let mut start = 0;
         for leaf in primal.leaves() {
-            let mut own = Vec::with_capacity(outputs * leaf.range.len());
+            let mut own = Runs::default();
             for output in 0..outputs {
                 let row = output * inputs + start;
-                own.extend(&positions[row..row + leaf.range.len()]);
+                let part = positions.slice(row..row + leaf.range.len());
+                part.0.into_iter().for_each(|run| own.push(run));
             }
             start += leaf.range.len();
             self.pairs.push((leaf.range.clone(), own));
@@ -578,7 +737,11 @@ mod tests {
     }
 
     fn source(primal: &Tree, gradient: &impl Flatten) -> Result<Vec<usize>, Vec<String>> {
-        align(primal, &Tree::of(gradient)).map(|a| a.source)
+        align(primal, &Tree::of(gradient)).map(listed)
+    }
+
+    fn listed(alignment: Alignment) -> Vec<usize> {
+        alignment.source.0.into_iter().flatten().collect()
     }
 
     #[test]
@@ -588,8 +751,8 @@ mod tests {
         let g =
             BTreeMap::from([("dA0", vec![9.0]), ("dW1", vec![1.0, 2.0]), ("grad_b1", vec![3.0])]);
         let found = align(&primal, &Tree::of(&g)).unwrap();
-        assert_eq!(found.source, [1, 2, 3]);
         assert_eq!(found.extra, ["dA0"]);
+        assert_eq!(listed(found), [1, 2, 3]);
         let missing = BTreeMap::from([("dW1", vec![1.0, 2.0]), ("dA0", vec![9.0])]);
         let problem = source(&primal, &missing).unwrap_err();
         assert!(problem[0].contains("nothing for `params.b1`"), "{problem:?}");
@@ -625,7 +788,7 @@ mod tests {
         let primal = placed(&[("pose", &Array1::<f64>::zeros(3))]);
         let outputs = Tree::of(&Array1::<f64>::zeros(2));
         let ok = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((2, 3))));
-        assert_eq!(ok.unwrap().source, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(listed(ok.unwrap()), [0, 1, 2, 3, 4, 5]);
         let wrong = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((3, 2))));
         assert!(wrong.unwrap_err()[0].contains("[2, 3], outputs by inputs"));
         let nested = align_jacobian(&outputs, &primal, &Tree::of(&[[0.0; 3]; 2]));
@@ -633,7 +796,7 @@ mod tests {
         // Two places and one matrix: its columns are dealt out to the places.
         let two = placed(&[("a", &vec![0.0; 1]), ("b", &vec![0.0; 2])]);
         let packed = align_jacobian(&outputs, &two, &Tree::of(&Array2::<f64>::zeros((2, 3))));
-        assert_eq!(packed.unwrap().source, [0, 3, 1, 2, 4, 5]);
+        assert_eq!(listed(packed.unwrap()), [0, 3, 1, 2, 4, 5]);
     }
 
     #[test]

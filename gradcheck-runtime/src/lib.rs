@@ -468,6 +468,7 @@ mod pin;
 mod probe;
 mod problem;
 mod random;
+mod ray;
 mod report;
 pub mod settings;
 mod shrink;

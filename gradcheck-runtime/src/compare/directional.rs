@@ -7,12 +7,14 @@
 //! off, the set of components is halved until the wrong ones are found: the half that was not
 //! measured is off by the rest.
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
-use crate::evidence::{Evidence, Slope, Verdict, norm};
+use crate::evidence::{Column, Evidence, Slope, Verdict};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, Line, Noise};
 use crate::random;
+use crate::ray::Ray;
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -41,11 +43,11 @@ pub(super) fn directional(
     sample: usize,
 ) -> Result<Evidence, Failure> {
     let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric.clone_from(&evidence.analytic);
+    evidence.numeric = Column::like(&evidence.analytic);
+    evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
     let mut search = Search {
-        bench: bench(state, settings, &evidence),
-        scales: evidence.blocks.iter().map(|b| state.block_scale(b.range.clone())).collect(),
-        direction: vec![0.0; evidence.analytic.len()],
+        bench: bench(state, settings),
+        scales: state.block_scales(),
         suspects: Vec::new(),
         gap: 0.0,
         spent: 0,
@@ -81,16 +83,16 @@ pub(super) fn directional(
                 }
             }
         }
-        for i in block.range.clone() {
-            if evidence.bound[i].is_infinite() {
-                let unseen = match clear {
-                    true => Verdict::Agrees,
-                    false if kinked => Verdict::Kink,
-                    false => Verdict::Undecided,
-                };
-                evidence.verdict[i] = unseen;
-            }
-        }
+        let unseen = match clear {
+            true => Verdict::Agrees,
+            false if kinked => Verdict::Kink,
+            false => Verdict::Undecided,
+        };
+        let measured = evidence.bound.own(block.range.clone());
+        let measured: Vec<usize> = measured.filter(|&i| evidence.bound[i].is_finite()).collect();
+        let own: Vec<Verdict> = measured.iter().map(|&i| evidence.verdict[i]).collect();
+        evidence.verdict[block.range.clone()].fill(unseen);
+        measured.iter().zip(own).for_each(|(&i, own)| evidence.verdict[i] = own);
         search.sample(state, &mut evidence, b, sample);
     }
     if blocks.len() > 1 {
@@ -108,8 +110,7 @@ pub(super) fn directional(
 struct Search {
     bench: Bench,
     /// Length on which each block's parameters are of order one.
-    scales: Vec<f64>,
-    direction: Vec<f64>,
+    scales: Arc<[f64]>,
     suspects: Vec<super::Suspect>,
     /// By how much the one-sided slopes of the last central difference differ.
     gap: f64,
@@ -124,20 +125,6 @@ struct Off {
 }
 
 impl Search {
-    fn point(&mut self, evidence: &Evidence, blocks: Range<usize>, range: Range<usize>, tag: u64) {
-        self.direction.fill(0.0);
-        for b in blocks {
-            let own = &evidence.blocks[b].range;
-            for i in own.start.max(range.start)..own.end.min(range.end) {
-                self.direction[i] = self.scales[b] * entry(tag, i);
-            }
-        }
-    }
-
-    fn analytic(&self, evidence: &Evidence, range: Range<usize>) -> f64 {
-        range.map(|i| evidence.analytic[i] * self.direction[i]).sum()
-    }
-
     /// The slope along a direction through `range`, judged against its own error bound.
     fn slope(
         &mut self,
@@ -147,13 +134,12 @@ impl Search {
         range: Range<usize>,
         tag: u64,
     ) -> Slope {
-        self.point(evidence, blocks.clone(), range.clone(), tag);
-        let analytic = self.analytic(evidence, range.clone());
-        let products = range.clone().map(|i| evidence.analytic[i] * self.direction[i]);
-        let reference = 2.0 * norm(products);
+        let ray = Ray::random(tag, &self.scales, range.clone());
+        let (analytic, size) = ray.product(state.home(), &evidence.analytic);
+        let reference = 2.0 * size;
         // The user's own rounding, summed along the direction.
         let own = 16.0 * state.primal.roundoff() * reference;
-        let precision = self.bench.tolerance[range.start] * reference;
+        let precision = evidence.tolerance_of(range.start) * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
         let found = |verdict, numeric: f64, bound: f64| Slope {
             range: range.clone(),
@@ -172,7 +158,7 @@ impl Search {
         let mut seen: Vec<(f64, f64)> = Vec::new();
         for _ in 0..4 {
             let gap = self.gap;
-            let Some((numeric, noise)) = self.central(state, step) else {
+            let Some((numeric, noise)) = self.central(state, &ray, step) else {
                 return found(Verdict::Undecided, f64::NAN, f64::INFINITY);
             };
             let off = (analytic - numeric).abs();
@@ -226,7 +212,7 @@ impl Search {
         let mut verdict = Verdict::Undecided;
         for trial in 0..3 {
             let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-            let there = Evidence { analytic: gradient, ..evidence.clone() };
+            let there = Evidence { analytic: Arc::new(gradient), ..evidence.clone() };
             verdict = self.slope(state, &there, blocks.clone(), range.clone(), tag).verdict;
             state.move_back(home)?;
             if matches!(verdict, Verdict::Agrees | Verdict::Wrong) {
@@ -237,10 +223,10 @@ impl Search {
     }
 
     /// Central difference along the direction at hand, and the bound of its noise.
-    fn central(&mut self, state: &mut State<'_>, step: f64) -> Option<(f64, f64)> {
+    fn central(&mut self, state: &mut State<'_>, ray: &Ray, step: f64) -> Option<(f64, f64)> {
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 2;
-        let mut line = state.along(&self.direction);
+        let mut line = state.along(ray);
         line.sample(step, &mut y, &mut floor)?;
         let (plus, ahead) = (y[0], floor[0]);
         line.sample(-step, &mut y, &mut floor)?;
@@ -255,14 +241,13 @@ impl Search {
         &mut self,
         state: &mut State<'_>,
         evidence: &Evidence,
-        block: usize,
         range: Range<usize>,
         tag: u64,
     ) -> Option<(f64, f64)> {
-        self.point(evidence, block..block + 1, range.clone(), tag);
-        let analytic = self.analytic(evidence, range);
+        let ray = Ray::random(tag, &self.scales, range);
+        let (analytic, _) = ray.product(state.home(), &evidence.analytic);
         let step = state.primal.roundoff().cbrt();
-        self.central(state, step).map(|(numeric, noise)| (analytic - numeric, noise))
+        self.central(state, &ray, step).map(|(numeric, noise)| (analytic - numeric, noise))
     }
 
     /// Halves the components of a block that is off until the wrong ones stand alone.
@@ -292,15 +277,14 @@ impl Search {
             let Off { range, by, bound } = open.swap_remove(at);
             if range.len() == 1 {
                 let i = range.start;
-                let wrong = self.seen_twice(state, evidence, block, i, by, slope.tag)
+                let wrong = self.seen_twice(state, evidence, i, by, slope.tag)
                     || self.component(state, evidence, i);
                 named += usize::from(wrong);
                 continue;
             }
             let middle = range.start + range.len() / 2;
             let halves = [range.start..middle, middle..range.end];
-            let Some((left, noise)) =
-                self.part(state, evidence, block, halves[0].clone(), slope.tag)
+            let Some((left, noise)) = self.part(state, evidence, halves[0].clone(), slope.tag)
             else {
                 continue;
             };
@@ -326,18 +310,17 @@ impl Search {
         &mut self,
         state: &mut State<'_>,
         evidence: &mut Evidence,
-        block: usize,
         i: usize,
         by: f64,
         tag: u64,
     ) -> bool {
-        self.point(evidence, block..block + 1, i..i + 1, tag);
-        let entry = self.direction[i];
+        let ray = Ray::random(tag, &self.scales, i..i + 1);
+        let entry = ray.entry(state.home(), i);
         // One side will do: it need only show the same difference once more.
         let step = 4.0 * state.primal.roundoff().cbrt();
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
-        let mut line = state.along(&self.direction);
+        let mut line = state.along(&ray);
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
@@ -346,7 +329,7 @@ impl Search {
         let g = evidence.analytic[i];
         let (first, second) = (by / entry, g - y[0] / (step * entry));
         let numeric = g - first;
-        let allowed = self.bench.tolerance[i] * (g.abs() + numeric.abs());
+        let allowed = evidence.tolerance_of(i) * (g.abs() + numeric.abs());
         let same = (first - second).abs() <= 0.1 * second.abs();
         // Far beyond the bound, for two steps are few.
         if !same || first.abs() <= 10.0 * (allowed + noise) {
@@ -361,7 +344,7 @@ impl Search {
     /// Measures one component by itself; true if it is wrong.
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
         let before = state.forwards;
-        let tolerance = self.bench.tolerance[i];
+        let tolerance = evidence.tolerance_of(i);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
         record(evidence, i, &estimate, &mut self.suspects);
         self.spent += state.forwards - before;

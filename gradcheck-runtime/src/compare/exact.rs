@@ -5,9 +5,7 @@
 //! variables. One forward and one sweep give every component to rounding, each with a running
 //! error bound. What the tape cannot see (a branch that ties, a derivative that a conversion
 //! dropped, a fixed point that was its own start) is looked at again with differences.
-use super::{
-    ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, tolerances, unjudged,
-};
+use super::{ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, unjudged};
 use crate::case::Draw;
 use crate::evidence::{Evidence, Verdict};
 use crate::failure::Failure;
@@ -43,13 +41,12 @@ pub(crate) fn judge(
         }
     };
     let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric = exact.derivative;
-    evidence.bound = exact.bound;
-    let tolerance = tolerances(&evidence);
+    evidence.numeric = exact.derivative.into();
+    evidence.bound = exact.bound.into();
     let mut open = Vec::new();
-    for (i, &tolerance) in tolerance.iter().enumerate() {
+    for i in 0..evidence.analytic.len() {
         let (g, d, bound) = (evidence.analytic[i], evidence.numeric[i], evidence.bound[i]);
-        let allowed = tolerance * (g.abs() + d.abs());
+        let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         if (g - d).abs() <= allowed && bound <= allowed || (g == d && bound == 0.0) {
             evidence.verdict[i] = Verdict::Agrees;
         } else {
@@ -57,7 +54,7 @@ pub(crate) fn judge(
         }
     }
     if !open.is_empty() {
-        look_again(state, settings, &mut evidence, &tolerance, &open)?;
+        look_again(state, settings, &mut evidence, &open)?;
     }
     lenient(&mut evidence);
     Ok(evidence)
@@ -68,17 +65,17 @@ fn look_again(
     state: &mut State<'_>,
     settings: &Settings,
     evidence: &mut Evidence,
-    tolerance: &[f64],
     open: &[usize],
 ) -> Result<(), Failure> {
-    let own = state.analytic_bound(&evidence.analytic, open.iter().copied());
+    let own = state.analytic_bound(&evidence.analytic, open);
     let mut bench: Option<Bench> = None;
     let mut suspects = Vec::new();
     let mut by_differences = Vec::new();
-    for &i in open {
+    for (&i, &own) in open.iter().zip(&own) {
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
-        let allowed = tolerance[i] * (g.abs() + d.abs());
-        if (g - d).abs() <= allowed + evidence.bound[i] + own[i] && evidence.bound[i].is_finite() {
+        let tolerance = evidence.tolerance_of(i);
+        let allowed = tolerance * (g.abs() + d.abs());
+        if (g - d).abs() <= allowed + evidence.bound[i] + own && evidence.bound[i].is_finite() {
             // Cancellation in the forward, or in the user's gradient: nothing speaks against it.
             continue;
         }
@@ -93,8 +90,8 @@ fn look_again(
             suspects.push(Suspect { component: i, near_kink: false });
             continue;
         }
-        let bench = bench.get_or_insert_with(|| super::bench(state, settings, evidence));
-        let resolved = tolerance[i].max(settings.tolerance_at(f64::ROUNDOFF).max(2e-7));
+        let bench = bench.get_or_insert_with(|| super::bench(state, settings));
+        let resolved = tolerance.max(settings.tolerance_at(f64::ROUNDOFF).max(2e-7));
         let difference = bench.component(state, i, g, resolved);
         let tape_holds = evidence.bound[i].is_finite()
             && (d - difference.numeric).abs()
@@ -113,7 +110,7 @@ fn look_again(
             matches!(difference.finding, Finding::Kink | Finding::Wrong { near_kink: true });
         if tape_holds && !kinked {
             evidence.verdict[i] = Verdict::Wrong;
-            evidence.bound[i] += own[i];
+            evidence.bound[i] += own;
             suspects.push(Suspect { component: i, near_kink: false });
         } else {
             record(evidence, i, &difference, &mut suspects);
@@ -122,7 +119,7 @@ fn look_again(
     let mut bench = match bench {
         Some(bench) => bench,
         None if by_differences.is_empty() => return Ok(()),
-        None => super::bench(state, settings, evidence),
+        None => super::bench(state, settings),
     };
     if !by_differences.is_empty() {
         confirm_outputs(state, evidence, &mut bench, &by_differences, &mut suspects);
@@ -231,8 +228,9 @@ fn record_forward(
 /// Both scalar types drew the same state.
 fn same_draw(state: &State<'_>, drawn: &Tree) -> Result<(), Failure> {
     let blocks = state.primal.blocks();
-    let differs = |i: usize| state.drawn.get(i) != drawn.values.get(i);
-    let count = state.drawn.len().max(drawn.values.len());
+    let first = state.drawn();
+    let differs = |i: usize| first.get(i) != drawn.values.get(i);
+    let count = first.len().max(drawn.values.len());
     match (0..count).find(|&i| differs(i)) {
         None => Ok(()),
         Some(i) => Err(Failure::DrawsDiffer {
@@ -241,7 +239,7 @@ fn same_draw(state: &State<'_>, drawn: &Tree) -> Result<(), Failure> {
                 .find(|b| b.range.contains(&i))
                 .map_or_else(|| format!("component {i}"), |b| b.component(i - b.range.start)),
             values: (
-                state.drawn.get(i).copied().unwrap_or(f64::NAN),
+                first.get(i).copied().unwrap_or(f64::NAN),
                 drawn.values.get(i).copied().unwrap_or(f64::NAN),
             ),
         }),
@@ -269,15 +267,15 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> Exact {
     }
     let components = state.components();
     let mut exact = Exact { derivative: vec![0.0; components], bound: vec![0.0; components] };
-    let tangent = if state.form == Form::Tangent { state.tangent() } else { Vec::new() };
+    let tangent = state.tangent();
     for (j, id) in ids.iter().enumerate() {
         let (row, bound) = one(&id.map(|id| (id, 1.0)).into_iter().collect::<Vec<_>>());
         if state.form == Form::Tangent {
-            exact.derivative[j] = row.iter().zip(&tangent).map(|(d, t)| d * t).sum();
-            exact.bound[j] = bound.iter().zip(&tangent).map(|(b, t)| b * t.abs()).sum::<f64>()
+            exact.derivative[j] = row.iter().zip(tangent).map(|(d, t)| d * t).sum();
+            exact.bound[j] = bound.iter().zip(tangent).map(|(b, t)| b * t.abs()).sum::<f64>()
                 + 4.0
                     * Var::ROUNDOFF
-                    * row.iter().zip(&tangent).map(|(d, t)| (d * t).abs()).sum::<f64>();
+                    * row.iter().zip(tangent).map(|(d, t)| (d * t).abs()).sum::<f64>();
         } else {
             for i in 0..parameters {
                 let component = state.component(i, j);
