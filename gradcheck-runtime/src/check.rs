@@ -13,9 +13,10 @@ use crate::persist;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
 use crate::random;
-use crate::report::{Report, Trouble};
+use crate::report::{Judged, Report, Trouble};
 use crate::settings::Settings;
 use crate::state::State;
+use crate::turn;
 
 /// Which of the two generated tests is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +189,15 @@ pub(crate) struct Checker<'a> {
     pub(crate) places: String,
     /// States of the whole test.
     pub(crate) cases: usize,
+    /// Parameters of a state, about.
+    pub(crate) parameters: usize,
+}
+
+/// The default number of states, less where there are very many parameters: four with a
+/// million.
+fn affordable(parameters: usize, default: u32) -> u32 {
+    let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
+    default.min(u32::try_from(most).unwrap_or(default).max(4))
 }
 
 impl Checker<'_> {
@@ -237,13 +247,16 @@ impl Checker<'_> {
         draw.described
     }
 
-    /// The default number of states, less where there are very many parameters: four with a
-    /// million.
-    fn affordable(&self, seed: u64, default: u32) -> u32 {
-        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
-        let parameters = drawn.map_or(0, |state| state.primal.values.len());
-        let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
-        default.min(u32::try_from(most).unwrap_or(default).max(4))
+    /// Number of parameters of the first state; 0 where it cannot be drawn.
+    fn parameters(&self, seed: u64) -> usize {
+        // Of its size nothing is known yet.
+        turn::with(usize::MAX, || {
+            let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
+            let parameters = drawn.as_ref().map_or(0, |state| state.primal.values.len());
+            // The user's types may have a `Drop` that panics.
+            let _ = caught("dropping the state", || drop(drawn));
+            parameters
+        })
     }
 
     fn steps_of(&self, seed: u64, index: u64) -> usize {
@@ -299,8 +312,10 @@ pub(crate) fn run(
     let default = if kind == Kind::RandomInit { 32 } else { 16 };
     let asked = environment("GRADCHECK_CASES").or(settings.cases);
     let places = meta.places.join(", ");
-    let mut checker = Checker { kind, settings, problem, on_tape, places, cases: 0 };
-    let cases: u32 = asked.unwrap_or_else(|| checker.affordable(seed, default));
+    let mut checker =
+        Checker { kind, settings, problem, on_tape, places, cases: 0, parameters: 0 };
+    checker.parameters = checker.parameters(seed);
+    let cases: u32 = asked.unwrap_or_else(|| affordable(checker.parameters, default));
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
@@ -320,7 +335,8 @@ pub(crate) fn run(
     let mut done = 0;
     // A case kept from an earlier run fails alone: a few others tell more about the fault.
     while done < indices.len() && (report.trouble.is_none() || done == 0) {
-        let chunk = &indices[done..(done + CHUNK).min(indices.len())];
+        let chunk = if turn::side_by_side(checker.parameters) > 1 { CHUNK } else { 2 };
+        let chunk = &indices[done..(done + chunk).min(indices.len())];
         let cases: Vec<Case> = chunk.iter().map(|&i| checker.numbered(seed, i)).collect();
         let left = indices.len() - done;
         let pace = begun.elapsed().checked_div(done as u32);
@@ -341,20 +357,24 @@ pub(crate) fn run(
 }
 
 /// Judges all cases; on several threads where `left`, the time still to go, pays for them.
-fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<StateReport> {
-    let mut results: Vec<Option<StateReport>> = cases.iter().map(|_| None).collect();
+fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<Judged> {
+    let mut results: Vec<Option<Judged>> = cases.iter().map(|_| None).collect();
     let begun = Instant::now();
-    let first = left.is_none().then(|| checker.case(&cases[0]));
+    let judged =
+        |case: &Case| turn::with(checker.parameters, || Judged::new(checker.case(case)));
+    let first = left.is_none().then(|| judged(&cases[0]));
     let start = usize::from(first.is_some());
     if let Some(first) = first {
         results[0] = Some(first);
     }
     let left = left.unwrap_or(begun.elapsed() * (cases.len() as u32 - start as u32));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if left < WORTH_A_THREAD { 1 } else { threads.min(cases.len()) };
+    // Those who would only wait for their turn are not even begun.
+    let threads = threads.min(cases.len()).min(turn::side_by_side(checker.parameters));
+    let threads = if left < WORTH_A_THREAD { 1 } else { threads };
     if threads == 1 {
         for (result, case) in results.iter_mut().zip(cases).skip(start) {
-            *result = Some(checker.case(case));
+            *result = Some(judged(case));
         }
     } else {
         let next = AtomicUsize::new(start);
@@ -365,7 +385,7 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
                         let Some(case) = cases.get(i) else { break };
-                        let result = checker.case(case);
+                        let result = judged(case);
                         shared.lock().expect("no holder panics")[i] = Some(result);
                     }
                 });

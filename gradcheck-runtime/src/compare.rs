@@ -63,8 +63,8 @@ pub(crate) fn judge(
 
 /// Directions for each block, and components of each that are also measured by themselves, where
 /// [`Method::Auto`] takes directions.
-const AUTO_PROBES: u32 = 3;
-const AUTO_SAMPLE: usize = 4;
+const AUTO_PROBES: u32 = 2;
+const AUTO_SAMPLE: usize = 2;
 
 /// What every component of a state is judged against.
 struct Bench {

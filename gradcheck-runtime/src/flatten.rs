@@ -99,6 +99,13 @@ pub trait ScalarsMut: Scalars {
     }
 }
 
+/// Room for `count` more. Doubling would leave half of a large vector empty for good.
+fn make_room(values: &mut Vec<f64>, count: usize) {
+    if values.capacity() - values.len() < count {
+        values.reserve_exact(count.max(values.len() / 8));
+    }
+}
+
 fn unlike(a: f64, b: f64) -> bool {
     a != b && !(a.is_nan() && b.is_nan())
 }
@@ -225,6 +232,7 @@ impl<T: Scalar, B: AsRef<[T]>> Scalars for Flat<B, T> {
         self.0.as_ref()[i].to_f64()
     }
     fn append_to(&self, out: &mut Vec<f64>) {
+        make_room(out, self.0.as_ref().len());
         out.extend(self.0.as_ref().iter().map(|x| x.to_f64()));
     }
     fn first_unlike(&self, values: &[f64]) -> Option<usize> {
@@ -311,6 +319,7 @@ where
         }
     }
     fn append_to(&self, out: &mut Vec<f64>) {
+        make_room(out, ArrayBase::len(self));
         match self.as_slice() {
             Some(slice) => out.extend(slice.iter().map(|x| x.to_f64())),
             None => out.extend(self.iter().map(|x| x.to_f64())),

@@ -475,6 +475,7 @@ mod shrink;
 mod state;
 pub mod strategy;
 mod style;
+mod turn;
 pub mod var;
 
 pub use crate::check::{StateReport, check_at};
