@@ -271,7 +271,7 @@ impl Evidence {
         };
         // A slope's difference, relative to its size, is an estimate of the same ratio.
         let slopes = self.directions.iter().filter(|slope| {
-            slope.verdict != Verdict::Kink
+            !matches!(slope.verdict, Verdict::Kink | Verdict::Undecided)
                 && slope.range.start >= range.start
                 && slope.range.end <= range.end
         });

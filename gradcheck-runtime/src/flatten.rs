@@ -68,10 +68,12 @@ pub trait Scalars {
     fn get(&self, i: usize) -> f64;
     /// Appends all scalars, in order.
     fn append_to(&self, out: &mut Vec<f64>);
-    /// The first scalar that is not the value of the same place in `values`, which holds as many;
-    /// NaN is like NaN.
-    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
-        (0..self.len()).find(|&i| unlike(self.get(i), values[i]))
+    /// Shows all scalars, in order, one piece after another: the number of a piece's first
+    /// scalar, and the values.
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
+        for i in 0..self.len() {
+            visit(i, &[self.get(i)]);
+        }
     }
     /// Unit roundoff of the scalar type.
     fn roundoff(&self) -> f64;
@@ -106,9 +108,29 @@ fn make_room(values: &mut Vec<f64>, count: usize) {
     }
 }
 
-fn unlike(a: f64, b: f64) -> bool {
-    a != b && !(a.is_nan() && b.is_nan())
+/// [`Scalars::in_pieces`] for all scalars, in order.
+fn show_pieces<'a, T: Scalar>(
+    scalars: impl Iterator<Item = &'a T>,
+    visit: &mut dyn FnMut(usize, &[f64]),
+) {
+    let mut piece = [0.0; PIECE];
+    let (mut start, mut used) = (0, 0);
+    for scalar in scalars {
+        piece[used] = scalar.to_f64();
+        used += 1;
+        if used == PIECE {
+            visit(start, &piece);
+            start += used;
+            used = 0;
+        }
+    }
+    if used > 0 {
+        visit(start, &piece[..used]);
+    }
 }
+
+/// Scalars that are handed over at a time.
+const PIECE: usize = 128;
 
 /// [`ScalarsMut::set_range`] for the scalars of the range, in order.
 fn store_pieces<'a, T: Scalar>(
@@ -116,11 +138,11 @@ fn store_pieces<'a, T: Scalar>(
     range: Range<usize>,
     source: &mut dyn FnMut(usize, &mut [f64]),
 ) {
-    let mut piece = [0.0; 128];
-    let (mut start, mut used) = (range.start, piece.len());
+    let mut piece = [0.0; PIECE];
+    let (mut start, mut used) = (range.start, PIECE);
     for scalar in scalars {
-        if used == piece.len() {
-            let count = piece.len().min(range.end - start);
+        if used == PIECE {
+            let count = PIECE.min(range.end - start);
             source(start, &mut piece[..count]);
             start += count;
             used = 0;
@@ -235,9 +257,8 @@ impl<T: Scalar, B: AsRef<[T]>> Scalars for Flat<B, T> {
         make_room(out, self.0.as_ref().len());
         out.extend(self.0.as_ref().iter().map(|x| x.to_f64()));
     }
-    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
-        let mut pairs = self.0.as_ref().iter().zip(values);
-        pairs.position(|(x, &value)| unlike(x.to_f64(), value))
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
+        show_pieces(self.0.as_ref().iter(), visit);
     }
     fn roundoff(&self) -> f64 {
         T::ROUNDOFF
@@ -325,11 +346,10 @@ where
             None => out.extend(self.iter().map(|x| x.to_f64())),
         }
     }
-    fn first_unlike(&self, values: &[f64]) -> Option<usize> {
-        let differs = |(x, &value): (&T, &f64)| unlike(x.to_f64(), value);
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
         match self.as_slice() {
-            Some(slice) => slice.iter().zip(values).position(differs),
-            None => self.iter().zip(values).position(differs),
+            Some(slice) => show_pieces(slice.iter(), visit),
+            None => show_pieces(self.iter(), visit),
         }
     }
     fn roundoff(&self) -> f64 {
@@ -469,8 +489,27 @@ impl<K: AsRef<str>, T: Flatten> Flatten for BTreeMap<K, T> {
     }
 }
 
+/// The one entry of a dictionary that the visitor asks for.
+fn one_entry<'a, K: AsRef<str> + 'a, T: FlattenMut + 'a>(
+    mut entries: impl Iterator<Item = (&'a K, &'a mut T)>,
+    visitor: &mut dyn VisitorMut,
+) {
+    let found = match visitor.only_key() {
+        Some(only) => entries.find(|(key, _)| key.as_ref() == only),
+        None => None,
+    };
+    if let Some((key, value)) = found {
+        visitor.enter(Step::Key(key.as_ref()));
+        value.flatten_mut(visitor);
+        visitor.leave();
+    }
+}
+
 impl<K: AsRef<str>, T: FlattenMut> FlattenMut for BTreeMap<K, T> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        if visitor.only_key().is_some() {
+            return one_entry(self.iter_mut(), visitor);
+        }
         for (key, value) in self {
             visitor.enter(Step::Key(key.as_ref()));
             value.flatten_mut(visitor);
@@ -494,14 +533,8 @@ impl<K: AsRef<str>, T: Flatten, S: BuildHasher> Flatten for HashMap<K, T, S> {
 
 impl<K: AsRef<str>, T: FlattenMut, S: BuildHasher> FlattenMut for HashMap<K, T, S> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
-        if let Some(only) = visitor.only_key() {
-            let found = self.iter_mut().find(|(key, _)| key.as_ref() == only);
-            if let Some((key, value)) = found {
-                visitor.enter(Step::Key(key.as_ref()));
-                value.flatten_mut(visitor);
-                visitor.leave();
-            }
-            return;
+        if visitor.only_key().is_some() {
+            return one_entry(self.iter_mut(), visitor);
         }
         let mut entries: Vec<(&K, &mut T)> = self.iter_mut().collect();
         entries.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));

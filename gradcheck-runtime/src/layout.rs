@@ -296,33 +296,72 @@ impl VisitorMut for SetRange<'_> {
     }
 }
 
-/// Looks for a scalar that is not what it was.
-pub(crate) struct FirstChanged<'a> {
+/// Looks for the first scalar that is not what it was.
+pub(crate) struct FirstChanged<'a, C> {
     before: &'a [f64],
+    /// Shapes of the blocks, where they matter too.
+    shapes: Option<&'a [Vec<usize>]>,
+    blocks: usize,
+    like: C,
     /// Scalars of the blocks already seen.
     pub(crate) seen: usize,
-    /// The first of them, and what it is now.
+    /// The first that changed, and what it is now.
     pub(crate) changed: Option<(usize, f64)>,
 }
 
-impl<'a> FirstChanged<'a> {
-    pub(crate) fn new(before: &'a [f64]) -> FirstChanged<'a> {
-        FirstChanged { before, seen: 0, changed: None }
+impl<'a, C: Fn(f64, f64) -> bool> FirstChanged<'a, C> {
+    /// `like` says whether a value passes for what it was.
+    pub(crate) fn new(before: &'a [f64], like: C) -> FirstChanged<'a, C> {
+        FirstChanged { before, shapes: None, blocks: 0, like, seen: 0, changed: None }
+    }
+
+    /// Of blocks that are also to have the shapes that they had.
+    pub(crate) fn shaped(self, shapes: &'a [Vec<usize>]) -> FirstChanged<'a, C> {
+        FirstChanged { shapes: Some(shapes), ..self }
+    }
+
+    /// Whether there are as many scalars as there were, all of them like before.
+    pub(crate) fn is_same(&self) -> bool {
+        let shapes = self.shapes.is_none_or(|shapes| shapes.len() == self.blocks);
+        self.changed.is_none() && self.seen == self.before.len() && shapes
+    }
+
+    fn compare(&mut self, shape: &[usize], scalars: &(impl Scalars + ?Sized)) {
+        let same_shape = |shapes: &[Vec<usize>]| shapes.get(self.blocks).is_some_and(|s| s == shape);
+        if !self.shapes.is_none_or(same_shape) {
+            self.changed.get_or_insert((self.seen, f64::NAN));
+        }
+        self.blocks += 1;
+        let start = self.seen;
+        self.seen += scalars.len();
+        let Some(before) = self.before.get(start..self.seen) else { return };
+        if self.changed.is_some() {
+            return;
+        }
+        scalars.in_pieces(&mut |first, piece| {
+            if self.changed.is_none() {
+                let mut pairs = piece.iter().zip(&before[first..]);
+                if let Some(k) = pairs.position(|(now, before)| !(self.like)(*before, *now)) {
+                    self.changed = Some((start + first + k, piece[k]));
+                }
+            }
+        });
     }
 }
 
-impl VisitorMut for FirstChanged<'_> {
+impl<C: Fn(f64, f64) -> bool> Visitor for FirstChanged<'_, C> {
     fn enter(&mut self, _: Step<'_>) {}
     fn leave(&mut self) {}
-    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
-        let start = self.seen;
-        self.seen += scalars.len();
-        if let Some(before) = self.before.get(start..self.seen)
-            && self.changed.is_none()
-        {
-            self.changed =
-                scalars.first_unlike(before).map(|i| (start + i, scalars.get(i)));
-        }
+    fn block(&mut self, shape: &[usize], scalars: &dyn Scalars) {
+        self.compare(shape, scalars);
+    }
+}
+
+impl<C: Fn(f64, f64) -> bool> VisitorMut for FirstChanged<'_, C> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut) {
+        self.compare(shape, scalars);
     }
 }
 
@@ -357,9 +396,14 @@ impl Runs {
         taken
     }
 
+    /// Whether they are the positions of `count` values, in order.
+    pub(crate) fn are_all(&self, count: usize) -> bool {
+        self.0 == [0..count]
+    }
+
     /// The values at these positions; without a copy where they are all of them in order.
     pub(crate) fn of(&self, values: Vec<f64>) -> Vec<f64> {
-        if self.0 == [0..values.len()] {
+        if self.are_all(values.len()) {
             return values;
         }
         self.0.iter().flat_map(|run| &values[run.clone()]).copied().collect()

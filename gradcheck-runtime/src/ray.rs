@@ -44,6 +44,16 @@ pub(crate) fn scale(value: f64, typical: f64) -> f64 {
     if own > 0.0 && own.is_finite() { own } else { 1.0 }
 }
 
+/// Entry of a random direction: random sign, 0.5 to 1.5. Neighbours share a hash, which is
+/// worked out once where both are asked for.
+#[inline]
+pub(crate) fn unit_entry(tag: u64, i: usize) -> f64 {
+    let pair = random::hash(tag, (i / 2) as u64);
+    let bits = if i % 2 == 0 { pair >> 32 } else { pair & 0xffff_ffff };
+    let magnitude = 0.5 + (bits >> 1) as f64 / (1_u64 << 31) as f64;
+    if bits & 1 == 0 { magnitude } else { -magnitude }
+}
+
 /// Entries that are made at a time.
 const PIECE: usize = 128;
 
@@ -81,8 +91,13 @@ impl Ray {
             }
             Entries::Random { tag, lengths } => {
                 let length = lengths[block_of(home.blocks, first)];
-                for (i, entry) in (first..).zip(out) {
-                    *entry = length * random::signed_magnitude(*tag, i as u64);
+                let lone = (first % 2).min(out.len());
+                let (lone, pairs) = out.split_at_mut(lone);
+                lone.iter_mut().for_each(|entry| *entry = length * unit_entry(*tag, first));
+                for (i, pair) in (first + lone.len()..).step_by(2).zip(pairs.chunks_mut(2)) {
+                    for (i, entry) in (i..).zip(pair) {
+                        *entry = length * unit_entry(*tag, i);
+                    }
                 }
             }
         }
@@ -152,4 +167,53 @@ pub(crate) fn typical(values: &[f64]) -> f64 {
     }
     let half = sizes.len() / 2;
     *sizes.select_nth_unstable_by(half, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However a direction is cut into pieces, its entries are the same.
+    #[test]
+    fn pieces_make_up_the_direction() {
+        let block = |range: Range<usize>| Block {
+            name: String::new(),
+            full_name: String::new(),
+            shape: vec![range.len()],
+            range,
+            roundoff: f64::EPSILON,
+            jacobian: None,
+        };
+        let blocks = [block(0..301), block(301..302), block(302..700)];
+        let values: Vec<f64> = (0..700).map(|i| f64::from(i) - 350.0).collect();
+        let home = Home { blocks: &blocks, values: &values, typical: &[1.0, 0.0, 3.0] };
+        let lengths: Arc<[f64]> = [2.0, 3.0, 5.0].into();
+        for ray in [Ray::random(7, &lengths, 3..690), Ray::scaled(7, 3..690)] {
+            let entries: Vec<f64> = (3..690).map(|i| ray.entry(home, i)).collect();
+            for size in [1, 2, 3, 127] {
+                let mut pieces = vec![0.0; 687];
+                for block in &blocks {
+                    let own = block.range.start.max(3)..block.range.end.min(690);
+                    for first in own.clone().step_by(size) {
+                        let end = own.end.min(first + size);
+                        ray.fill(home, first, &mut pieces[first - 3..end - 3]);
+                    }
+                }
+                assert_eq!(pieces, entries);
+            }
+            let gradient: Vec<f64> = (0..700).map(|i| 1.0 / (1.0 + f64::from(i))).collect();
+            let products: Vec<f64> =
+                entries.iter().zip(&gradient[3..]).map(|(e, g)| e * g).collect();
+            let (sum, size) = ray.product(home, &gradient);
+            assert!((sum - products.iter().sum::<f64>()).abs() < 1e-12 * size);
+            assert!((size - norm(products.iter().copied())).abs() < 1e-12 * size);
+            // Squares overflow; the norm does not.
+            let huge: Vec<f64> = gradient.iter().map(|g| g * 1e200).collect();
+            let huge = ray.product(home, &huge).1;
+            assert!((huge / 1e200 - size).abs() < 1e-12 * size);
+        }
+        let signs = (0..1000).filter(|&i| unit_entry(3, i) > 0.0).count();
+        assert!((420..580).contains(&signs), "{signs}");
+        assert!((0..1000).all(|i| (0.5..1.5).contains(&unit_entry(3, i).abs())));
+    }
 }

@@ -45,7 +45,7 @@ const RUNGS: [f64; 7] = [1.0, 0.5, 0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_
 
 /// Entry of a direction at a component: random sign, 0.5 to 1.5.
 pub(super) fn entry(tag: u64, component: usize) -> f64 {
-    random::signed_magnitude(tag, component as u64)
+    crate::ray::unit_entry(tag, component)
 }
 
 /// Judges a gradient by `probes` directions through each block and through all of them, and by
@@ -70,14 +70,21 @@ pub(super) fn directional(
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
-        let (mut clear, mut kinked) = (true, false);
+        let (mut agreed, mut kinked, mut wrong) = (false, false, false);
         search.clear = 0;
-        for probe in 0..probes {
+        let (mut probe, mut wanted) = (0, probes);
+        while probe < wanted {
             let tag =
                 random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
             let slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
-            clear &= slope.verdict == Verdict::Agrees;
+            probe += 1;
+            agreed |= slope.verdict == Verdict::Agrees;
+            wrong |= slope.verdict == Verdict::Wrong;
             evidence.directions.push(slope.clone());
+            if slope.verdict == Verdict::Undecided {
+                // A kink close by, as a rule: another direction need not meet it.
+                wanted = (wanted + 1).min(2 * probes);
+            }
             if slope.verdict == Verdict::Kink {
                 // Off the kink the direction tells; there the block is judged.
                 let (b, range) = (b..b + 1, block.range.clone());
@@ -100,7 +107,7 @@ pub(super) fn directional(
                 }
             }
         }
-        let unseen = match clear {
+        let unseen = match agreed && !wrong {
             true => Verdict::Agrees,
             false if kinked => Verdict::Kink,
             false => Verdict::Undecided,
@@ -209,6 +216,7 @@ impl Search {
                 }
                 // One-sided slopes that stay apart by the same: the state is on a kink.
                 if let Some(earlier) = earlier
+                    && rung.step < 1.5 * usual_step(state)
                     && read.jump > 0.1 * off.abs()
                     && read.jump > 4.0 * read.unsure
                     && (read.jump - earlier.jump).abs() <= 0.2 * read.jump
