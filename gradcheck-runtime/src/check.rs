@@ -12,6 +12,7 @@ use crate::panics::caught;
 use crate::persist;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
+use crate::progress::Progress;
 use crate::random;
 use crate::report::{Judged, Report, Trouble};
 use crate::settings::Settings;
@@ -191,6 +192,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) cases: usize,
     /// Parameters of a state, about.
     pub(crate) parameters: usize,
+    progress: Progress,
 }
 
 /// The default number of states, less where there are very many parameters: four with a
@@ -312,8 +314,9 @@ pub(crate) fn run(
     let default = if kind == Kind::RandomInit { 32 } else { 16 };
     let asked = environment("GRADCHECK_CASES").or(settings.cases);
     let places = meta.places.join(", ");
+    let progress = Progress::new(meta.function);
     let mut checker =
-        Checker { kind, settings, problem, on_tape, places, cases: 0, parameters: 0 };
+        Checker { kind, settings, problem, on_tape, places, cases: 0, parameters: 0, progress };
     checker.parameters = checker.parameters(seed);
     let cases: u32 = asked.unwrap_or_else(|| affordable(checker.parameters, default));
     let shards = meta.shards.max(1);
@@ -360,8 +363,16 @@ pub(crate) fn run(
 fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<Judged> {
     let mut results: Vec<Option<Judged>> = cases.iter().map(|_| None).collect();
     let begun = Instant::now();
-    let judged =
-        |case: &Case| turn::with(checker.parameters, || Judged::new(checker.case(case)));
+    let judged = |case: &Case| {
+        let judged = turn::with(checker.parameters, || Judged::new(checker.case(case)));
+        checker.progress.add(
+            checker.cases,
+            judged.is_wrong(),
+            judged.calls(),
+            judged.relative_difference(),
+        );
+        judged
+    };
     let first = left.is_none().then(|| judged(&cases[0]));
     let start = usize::from(first.is_some());
     if let Some(first) = first {

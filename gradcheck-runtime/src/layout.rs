@@ -327,7 +327,8 @@ impl<'a, C: Fn(f64, f64) -> bool> FirstChanged<'a, C> {
     }
 
     fn compare(&mut self, shape: &[usize], scalars: &(impl Scalars + ?Sized)) {
-        let same_shape = |shapes: &[Vec<usize>]| shapes.get(self.blocks).is_some_and(|s| s == shape);
+        let same_shape =
+            |shapes: &[Vec<usize>]| shapes.get(self.blocks).is_some_and(|s| s == shape);
         if !self.shapes.is_none_or(same_shape) {
             self.changed.get_or_insert((self.seen, f64::NAN));
         }

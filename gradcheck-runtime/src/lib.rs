@@ -467,6 +467,7 @@ mod persist;
 mod pin;
 mod probe;
 mod problem;
+mod progress;
 mod random;
 mod ray;
 mod report;

@@ -16,9 +16,14 @@ pub(crate) struct Ray {
 enum Entries {
     Listed(Arc<Vec<f64>>),
     /// Random sign and magnitude, in units of each parameter's own scale.
-    Scaled { seed: u64 },
+    Scaled {
+        seed: u64,
+    },
     /// The same in units of one length for each block.
-    Random { tag: u64, lengths: Arc<[f64]> },
+    Random {
+        tag: u64,
+        lengths: Arc<[f64]>,
+    },
 }
 
 /// What the parameters' scales are made from.

@@ -100,7 +100,6 @@ pub(crate) struct Judged {
     state: StateReport,
     wrong: bool,
     counts: Counts,
-    /// Of a state that passed.
     difference: f64,
     planted: Planted,
     blocks: Vec<BlockSummary>,
@@ -109,16 +108,16 @@ pub(crate) struct Judged {
 impl Judged {
     pub(crate) fn new(state: StateReport) -> Judged {
         let (wrong, counts) = (state.is_wrong(), state.counts());
+        let difference = state.relative_difference();
         let mut judged = Judged {
             state,
             wrong,
             counts,
-            difference: 0.0,
+            difference,
             planted: Planted::default(),
             blocks: Vec::new(),
         };
         if !wrong {
-            judged.difference = judged.state.relative_difference();
             judged.planted = judged.state.planted();
             judged.blocks = summaries(&judged.state.evidence, &judged.planted.exercised);
             if judged.state.evidence.analytic.len() > KEPT_COMPONENTS {
@@ -126,6 +125,22 @@ impl Judged {
             }
         }
         judged
+    }
+}
+
+impl Judged {
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.wrong
+    }
+
+    /// Calls of the forward, alone or with a gradient.
+    pub(crate) fn calls(&self) -> usize {
+        self.state.forward_calls + self.state.gradient_calls
+    }
+
+    /// The classical difference of the whole vector.
+    pub(crate) fn relative_difference(&self) -> f64 {
+        self.difference
     }
 }
 

@@ -664,7 +664,14 @@ impl<'p> State<'p> {
         let leaf = block_of(&self.inputs, i);
         let (roundoff, scale) = (self.inputs[leaf].roundoff, self.scale_of(i));
         let place = Place { leaf, index: i - self.inputs[leaf].range.start };
-        Coordinate { roundoff, scale, home: self.primal.values[i], state: self, place, moved: false }
+        Coordinate {
+            roundoff,
+            scale,
+            home: self.primal.values[i],
+            state: self,
+            place,
+            moved: false,
+        }
     }
 
     /// The line through the state along a direction.

@@ -14,6 +14,8 @@
 //!     --state I        only state I of each function and class
 //!     --full           a row for each function in each class
 //!     --threads N      2 by default
+//!     --method NAME    exhaustive, directional or auto, the default; as in
+//!                      --method directional --subject "network 7521" --state 0 --fault ""
 //! ```
 //!
 //! Exit code 1 if a correct gradient was accused or a visible fault missed; visible is what
@@ -22,6 +24,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use gradcheck_runtime::Method;
 use gradcheck_runtime::diagnose::{Place, diagnose};
 use gradcheck_runtime::evidence::Evidence;
 
@@ -50,6 +53,14 @@ fn read_options() -> Result<(Plan, bool), String> {
             "--faults" => plan.faults = number()?,
             "--seed" => plan.seed = number()?,
             "--state" => plan.state = Some(number()?),
+            "--method" => {
+                plan.method = match value.as_str() {
+                    "auto" => Method::Auto,
+                    "exhaustive" => Method::Exhaustive,
+                    "directional" => Method::Directional { probes: 2 },
+                    _ => return Err(format!("--method {value}: exhaustive, directional or auto")),
+                }
+            }
             "--threads" => plan.threads = number()?.max(1) as usize,
             "--class" => plan.class = Some(value),
             "--subject" => plan.subject = Some(value),

@@ -234,10 +234,11 @@ impl Search {
             Read { slope: f64::NAN, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
         let narrow = &seen[seen.len().saturating_sub(3)..];
         let Some(&last) = narrow.first() else { return found(Verdict::Undecided, unknown) };
-        let (low, high) = narrow.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
-            let off = analytic - s.slope;
-            (low.min(off), high.max(off))
-        });
+        let (low, high) =
+            narrow.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
+                let off = analytic - s.slope;
+                (low.min(off), high.max(off))
+            });
         let spread = high - low;
         let off = low.abs().max(high.abs());
         let persists = low * high > 0.0 && spread <= 0.5 * off;
