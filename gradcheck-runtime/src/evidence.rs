@@ -339,3 +339,42 @@ pub fn norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
     }
     largest * values.map(|v| (v / largest) * (v / largest)).sum::<f64>().sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_holds_what_was_written_and_stands_in_for_the_rest() {
+        let shared = Arc::new(vec![1.0, 2.0, 3.0]);
+        let mut column = Column::like(&shared);
+        column[1] = 5.0;
+        assert_eq!((column[0], column[1], column[2]), (1.0, 5.0, 3.0));
+        assert_eq!(column.own(0..3).collect::<Vec<_>>(), [1]);
+        assert_eq!((column.get(2), column.get(3)), (Some(&3.0), None));
+        let mut unknown = Column::of_one(f64::INFINITY, 3);
+        unknown[2] = 0.5;
+        assert_eq!((unknown[0], unknown[2], unknown.len()), (f64::INFINITY, 0.5, 3));
+        let all = Column::from(vec![1.0, 2.0]);
+        assert_eq!(all.own(0..2).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(shared[1], 2.0);
+    }
+
+    /// Few components of their own or all of them: the same ratio.
+    #[test]
+    fn the_difference_is_that_of_all_components() {
+        let (g, d) = (vec![3.0, -4.0, 12.0], vec![3.0, -4.5, 12.0]);
+        let mut evidence = Evidence {
+            analytic: Arc::new(g.clone()),
+            numeric: d.clone().into(),
+            verdict: vec![Verdict::Wrong; 3],
+            ..Evidence::empty()
+        };
+        let all = evidence.relative_difference(0..3);
+        assert!((all - relative_difference(&g, &d)).abs() < 1e-15);
+        evidence.numeric = Column::like(&evidence.analytic);
+        assert_eq!(evidence.relative_difference(0..3), 0.0);
+        evidence.numeric[1] = -4.5;
+        assert_eq!(evidence.relative_difference(0..3), all);
+    }
+}

@@ -87,13 +87,7 @@ pub(super) fn directional(
             }
             if slope.verdict == Verdict::Kink {
                 // Off the kink the direction tells; there the block is judged.
-                let (b, range) = (b..b + 1, block.range.clone());
-                match search.aside(state, &evidence, b.clone(), range.clone(), tag)? {
-                    Verdict::Wrong => search.measure_block(state, &mut evidence, b.start),
-                    Verdict::Agrees => evidence.verdict[range].fill(Verdict::Kink),
-                    Verdict::Kink | Verdict::Undecided => {}
-                }
-                kinked |= evidence.verdict[block.range.start] == Verdict::Kink;
+                kinked |= search.aside(state, &mut evidence, b, tag)? == Verdict::Agrees;
                 break;
             }
             if slope.verdict == Verdict::Wrong {
@@ -202,7 +196,7 @@ impl Search {
                     let (a, b) = (analytic - wider.slope, analytic - rung.slope);
                     (a - b).abs() <= 0.05 * a.abs()
                         && b.abs() > 20.0 * (rung.noise + own)
-                        && read.jump <= 0.02 * b.abs()
+                        && read.jump <= 0.02 * b.abs() + read.unsure
                 };
                 let spread = earlier.map(|earlier| (read.slope - earlier.slope).abs());
                 let again = earlier.zip(spread).is_some_and(|(earlier, spread)| {
@@ -251,21 +245,38 @@ impl Search {
         found(verdict, Read { bound: last.bound + spread, ..last })
     }
 
-    /// The same direction's verdict a little off the state, with the gradient there.
+    /// A block's direction a little off the state, with the gradient there. What is found to be
+    /// wrong there is judged here as what stands next to a kink is.
     fn aside(
         &mut self,
         state: &mut State<'_>,
-        evidence: &Evidence,
-        blocks: Range<usize>,
-        range: Range<usize>,
+        evidence: &mut Evidence,
+        block: usize,
         tag: u64,
     ) -> Result<Verdict, Failure> {
+        let range = evidence.blocks[block].range.clone();
         let mut verdict = Verdict::Undecided;
         for trial in 0..3 {
             let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-            let there = Evidence { analytic: Arc::new(gradient), ..evidence.clone() };
-            verdict = self.slope(state, &there, blocks.clone(), range.clone(), tag).verdict;
+            let mut there = Evidence { analytic: Arc::new(gradient), ..evidence.clone() };
+            let slope = self.slope(state, &there, block..block + 1, range.clone(), tag);
+            verdict = slope.verdict;
+            let mut named = Vec::new();
+            if verdict == Verdict::Wrong {
+                let before = self.suspects.len();
+                self.find(state, &mut there, block, &slope);
+                named.extend(self.suspects.drain(before..).map(|suspect| suspect.component));
+            }
             state.move_back(home)?;
+            for i in named {
+                if !self.component(state, evidence, i) {
+                    let off = there.analytic[i] - there.numeric[i];
+                    let numeric = evidence.analytic[i] - off;
+                    let finding = Finding::Wrong { near_kink: true };
+                    let estimate = Estimate { numeric, bound: there.bound[i], finding };
+                    record(evidence, i, &estimate, &mut self.suspects);
+                }
+            }
             if matches!(verdict, Verdict::Agrees | Verdict::Wrong) {
                 break;
             }
@@ -552,4 +563,67 @@ impl Rung {
 /// The largest open set: halving in breadth shows early whether a fault is dense.
 fn widest(open: &[Off]) -> Option<usize> {
     (0..open.len()).max_by_key(|&k| open[k].range.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::check::{StateReport, check_at};
+    use crate::settings::Method;
+
+    /// `tanh(z) + |w|^2 / (2 n)` with `z = a . w`; one coefficient is a thousandth of the others.
+    const SMALL: (usize, usize) = (37, 11);
+
+    fn weights(n: usize) -> Array2<f64> {
+        Array2::from_shape_fn((n, n), |(i, j)| {
+            let size = random::signed_magnitude(5, (i * n + j) as u64) / n as f64;
+            if (i, j) == SMALL { 1e-3 * size } else { size }
+        })
+    }
+
+    fn check(n: usize, fault: impl Fn(&mut Array2<f64>)) -> StateReport {
+        let a = weights(n);
+        let mut w =
+            Array2::from_shape_fn((n, n), |(i, j)| random::signed_magnitude(6, (i * n + j) as u64));
+        let count = (n * n) as f64;
+        let forward =
+            |w: &Array2<f64>| (&a * w).sum().tanh() + w.mapv(|w| w * w).sum() / (2.0 * count);
+        let gradient = |w: &Array2<f64>| {
+            let z = (&a * w).sum();
+            let mut g = &a * (1.0 - z.tanh().powi(2)) + w / count;
+            fault(&mut g);
+            g
+        };
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        check_at(&mut w, &settings, forward, gradient)
+    }
+
+    fn wrong(report: &StateReport) -> Vec<usize> {
+        let verdicts = report.evidence.verdict.iter().enumerate();
+        verdicts.filter(|(_, v)| **v == Verdict::Wrong).map(|(i, _)| i).collect()
+    }
+
+    /// The error is some 1e-9 of the forward: beyond a plain difference at the usual step.
+    #[test]
+    fn a_faint_entry_among_many_has_a_name() {
+        let right = check(70, |_| {});
+        assert!(!right.is_wrong(), "{right}");
+        assert_eq!(right.counts().agreed, 4900);
+        let report = check(70, |g| g[SMALL] += 1e-9);
+        assert_eq!(wrong(&report), [SMALL.0 * 70 + SMALL.1], "{report}");
+    }
+
+    /// A fault of the whole block is measured on a sample, and no component of it is halved for.
+    #[test]
+    fn a_dense_fault_is_not_hunted_down() {
+        let report = check(70, |g| *g *= 1.5);
+        assert!(report.is_wrong());
+        let named = wrong(&report).len();
+        assert!(named >= SAMPLE_OF_WRONG / 2, "{named}");
+        assert!(report.forward_calls < 800, "{}", report.forward_calls);
+        let few = check(70, |g| (0..5).for_each(|k| g[(7 * k, 13 * k)] *= 2.0));
+        assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
+    }
 }
