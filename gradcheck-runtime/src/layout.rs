@@ -399,7 +399,7 @@ impl Runs {
 
     /// Whether they are the positions of `count` values, in order.
     pub(crate) fn are_all(&self, count: usize) -> bool {
-        self.0 == [0..count]
+        matches!(&self.0[..], [run] if *run == (0..count))
     }
 
     /// The values at these positions; without a copy where they are all of them in order.

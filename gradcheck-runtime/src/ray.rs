@@ -54,7 +54,7 @@ pub(crate) fn scale(value: f64, typical: f64) -> f64 {
 #[inline]
 pub(crate) fn unit_entry(tag: u64, i: usize) -> f64 {
     let pair = random::hash(tag, (i / 2) as u64);
-    let bits = if i % 2 == 0 { pair >> 32 } else { pair & 0xffff_ffff };
+    let bits = if i.is_multiple_of(2) { pair >> 32 } else { pair & 0xffff_ffff };
     let magnitude = 0.5 + (bits >> 1) as f64 / (1_u64 << 31) as f64;
     if bits & 1 == 0 { magnitude } else { -magnitude }
 }
