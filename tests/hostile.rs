@@ -121,6 +121,42 @@ mod globals {
         2.0 * w
     }
 
+    static GROWN: Mutex<Vec<f64>> = Mutex::new(Vec::new());
+
+    /// A longer output at each call.
+    fn collected(w: &Array1<f64>) -> Vec<f64> {
+        let mut grown = GROWN.lock().unwrap();
+        grown.push(w.dot(w));
+        grown.clone()
+    }
+
+    #[gradcheck(w in normal(3), forward = collected, cotangent = dy, ignore = "wrong on purpose")]
+    fn an_output_that_grows(w: &Array1<f64>, dy: Vec<f64>) -> Array1<f64> {
+        2.0 * w * dy.iter().sum::<f64>()
+    }
+
+    /// A longer gradient at each call.
+    #[gradcheck(w in normal(3), forward = |w: &Array1<f64>| w.dot(w), ignore = "wrong on purpose")]
+    fn a_gradient_that_grows(w: &Array1<f64>) -> Vec<f64> {
+        collected(w)
+    }
+
+    /// More memory at each call, which nothing shows.
+    #[gradcheck(w in normal(3), forward = { collected(&w); w.dot(&w) }, cases = 4)]
+    fn memory_that_grows(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// More memory than there is.
+    #[gradcheck(
+        w in normal(3),
+        forward = |w: &Array1<f64>| Vec::<f64>::with_capacity(usize::MAX - w.len()).len() as f64,
+        ignore = "wrong on purpose",
+    )]
+    fn too_much_memory(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
     static KNOWN: Mutex<Vec<(Vec<u64>, f64)>> = Mutex::new(Vec::new());
 
     /// A global that remembers values and changes none.
@@ -138,6 +174,193 @@ mod globals {
     #[gradcheck(w in normal(3), forward = remembered)]
     fn a_cache(w: &Array1<f64>) -> Array1<f64> {
         2.0 * w
+    }
+}
+
+/// Calls that never come back, or not in time.
+mod endless {
+    use super::*;
+    use std::time::Duration;
+
+    fn squares(w: &Array1<f64>) -> f64 {
+        w.dot(w)
+    }
+
+    fn never() -> ! {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn hangs_above_one(w: &Array1<f64>) -> f64 {
+        if w[0] > 1.0 { never() } else { squares(w) }
+    }
+
+    /// Never comes back from some states.
+    #[gradcheck(
+        dims(n in 2..=3),
+        w in normal(n),
+        forward = hangs_above_one,
+        timeout = Duration::from_millis(500),
+        ignore = "wrong on purpose",
+    )]
+    fn forward(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    #[gradcheck(
+        w in normal(3),
+        forward = squares,
+        timeout = Duration::from_millis(200),
+        ignore = "wrong on purpose",
+    )]
+    fn gradient(w: &Array1<f64>) -> Array1<f64> {
+        if w.is_empty() { 2.0 * w } else { never() }
+    }
+
+    #[gradcheck(
+        w in normal(3).prop_map(|w: Array1<f64>| if w.is_empty() { w } else { never() }),
+        forward = squares,
+        timeout = Duration::from_millis(200),
+        ignore = "wrong on purpose",
+    )]
+    fn draw(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    #[gradcheck(
+        w in normal(3),
+        forward = squares,
+        train(steps = 3, update = |w: &mut Array1<f64>, _: &Array1<f64>| if w.len() == 3 { never() }),
+        timeout = Duration::from_millis(200),
+        ignore = "wrong on purpose",
+    )]
+    fn update(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// A lock that its holder asks for again.
+    #[gradcheck(
+        w in normal(3),
+        forward = {
+            let lock = std::sync::Mutex::new(());
+            let _held = lock.lock();
+            // What asking again comes to is left open: it may also panic.
+            if lock.try_lock().is_err() { never() }
+            squares(&w)
+        },
+        timeout = Duration::from_millis(200),
+        ignore = "wrong on purpose",
+    )]
+    fn deadlock(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    fn slow(w: &Array1<f64>) -> f64 {
+        std::thread::sleep(Duration::from_millis(2));
+        squares(w)
+    }
+
+    /// Comes back each time, and not often enough.
+    #[gradcheck(
+        w in normal(3),
+        forward = slow,
+        cases = 2000,
+        timeout = Duration::from_millis(1500),
+        ignore = "wrong on purpose",
+    )]
+    fn not_in_time(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// As slow, and allowed to.
+    #[gradcheck(w in normal(3), forward = slow, cases = 2, timeout = Duration::from_secs(300))]
+    fn in_time(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// A limit that the environment has to lift.
+    #[gradcheck(
+        w in normal(3),
+        forward = slow,
+        cases = 2,
+        timeout = Duration::from_millis(1),
+        ignore = "on purpose",
+    )]
+    fn lifted(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// Wrong, and a call made for a smaller case never comes back.
+    #[gradcheck(
+        w in uniform(3, 1.0..2.0),
+        forward = {
+            // values that only a simpler case has
+            if (w[1] * 100.0).round() / 100.0 == w[1] { never() } else { squares(&w) }
+        },
+        timeout = Duration::from_millis(1000),
+        cases = 1,
+        ignore = "wrong on purpose",
+    )]
+    fn wrong_first(w: &Array1<f64>) -> Array1<f64> {
+        3.0 * w
+    }
+
+    /// A recursion that needs more stack than a thread has by default.
+    fn deep(w: &Array1<f64>, left: usize) -> f64 {
+        let room = std::hint::black_box([left as u8; 4096]);
+        if left == 0 { squares(w) + f64::from(room[0]) } else { deep(w, left - 1) }
+    }
+
+    #[gradcheck(w in normal(20), forward = deep(&w, 1000))]
+    fn recursion(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+}
+
+/// Types that borrow: a check may outlive the test that asks for it.
+mod borrowed {
+    use super::*;
+
+    static FACTORS: [f64; 3] = [1.0, -2.0, 3.0];
+
+    #[derive(Debug)]
+    struct Weighted<'a> {
+        factors: &'a [f64],
+    }
+
+    #[gradcheck]
+    impl<'a> Weighted<'a> {
+        fn of(factors: &'a [f64]) -> Self {
+            Weighted { factors }
+        }
+
+        fn forward(&self, w: &[f64]) -> f64 {
+            w.iter().zip(self.factors).map(|(w, k)| k * w * w).sum()
+        }
+
+        #[gradcheck(self in Just(()).prop_map(|_| Self::of(&FACTORS)), w in vec(3), wrt = w, forward = Self::forward)]
+        fn backward(&self, w: &[f64]) -> Vec<f64> {
+            w.iter().zip(self.factors).map(|(w, k)| 2.0 * k * w).collect()
+        }
+    }
+
+    trait Layer {
+        fn call(&self, w: &[f64]) -> Vec<f64>;
+    }
+
+    #[gradcheck]
+    impl Layer for Weighted<'_> {
+        #[gradcheck(
+            self in Just(()).prop_map(|_| Self { factors: &FACTORS }),
+            w in vec(3),
+            wrt = w,
+            forward = self.forward(&w),
+            ignore = "wrong on purpose",
+        )]
+        fn call(&self, w: &[f64]) -> Vec<f64> {
+            w.iter().zip(self.factors).map(|(w, k)| 3.0 * k * w).collect()
+        }
     }
 }
 
@@ -174,6 +397,52 @@ mod threads {
     fn forgets_a_part(w: &[f64], k: &[f64]) -> Vec<f64> {
         let right = w.iter().zip(k).map(|(w, k)| k * w.cos());
         right.enumerate().map(|(i, g)| if i < 2 { g } else { 0.0 }).collect()
+    }
+}
+
+/// Threads that the forward starts panic.
+mod threads_that_panic {
+    use super::*;
+
+    fn apart(w: &Array1<f64>) -> f64 {
+        let w = w.clone();
+        let part = std::thread::spawn(move || {
+            assert!(w[0] <= 1.0, "a thread's own words");
+            w.dot(&w)
+        });
+        // what a careful caller does
+        part.join().unwrap_or(f64::NAN)
+    }
+
+    /// Panics at every third state.
+    #[gradcheck(w in normal(3), forward = apart, ignore = "wrong on purpose")]
+    fn joined(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// Panics beside the state only, where the value is not needed.
+    #[gradcheck(
+        w in Just(Array1::from(vec![1.0, 0.5])),
+        forward = apart,
+        cases = 4,
+        ignore = "run for what it prints",
+    )]
+    fn beside(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
+    }
+
+    /// Nobody waits for these.
+    #[gradcheck(
+        w in normal(3),
+        forward = {
+            let _ = std::thread::spawn(|| panic!("nobody waits")).join();
+            w.dot(&w)
+        },
+        cases = 4,
+        ignore = "run for what it prints",
+    )]
+    fn aside(w: &Array1<f64>) -> Array1<f64> {
+        2.0 * w
     }
 }
 
@@ -243,6 +512,17 @@ mod drops {
     )]
     fn of_the_gradient(w: &Array1<f64>) -> Bomb {
         Bomb { w: 2.0 * w }
+    }
+
+    /// What is drawn panics when the state is let go of.
+    #[gradcheck(
+        bomb in normal(2).prop_map(|w| Bomb { w }),
+        wrt = bomb.w,
+        forward = |bomb: &Bomb| bomb.w.dot(&bomb.w),
+        ignore = "wrong on purpose",
+    )]
+    fn of_the_state(bomb: &Bomb) -> Array1<f64> {
+        2.0 * &bomb.w
     }
 
     /// A local of the forward panics at its end.
@@ -832,7 +1112,7 @@ mod layouts {
 
 /// Each wrong function's generated tests fail, for the right reason and in these words.
 mod must_fail {
-    use super::support::{Outcome, fails};
+    use super::support::{Outcome, fails, passes, run, run_with};
 
     /// The generated tests of `module::function`, which must both fail, name the function and say
     /// all of these, in a report of one screen.
@@ -886,8 +1166,76 @@ mod must_fail {
     }
 
     #[test]
+    fn memory_without_end() {
+        both_fail("globals::an_output_that_grows", &["not deterministic", "w = ["]);
+        both_fail("globals::a_gradient_that_grows", &["wrong shape", "w = ["]);
+        both_fail("globals::too_much_memory", &["the forward panicked: capacity overflow"]);
+    }
+
+    #[test]
+    fn a_call_that_never_returns() {
+        for (function, what) in [
+            ("forward", "of 500 ms: the forward, called at"),
+            ("gradient", "of 200 ms: the gradient, called at a random initialisation"),
+            ("draw", "of 200 ms: drawing the state"),
+            ("deadlock", "of 200 ms: the forward, called at a random initialisation"),
+        ] {
+            let words = ["not done after", what, "GRADCHECK_TIMEOUT=3600"];
+            one_fails(&format!("endless::{function}"), "random_init", &words);
+        }
+        one_fails("endless::forward", "random_init", &["(n = ", "none of them fails", "w = ["]);
+        let words = ["of 200 ms: the training run", "a state of 3 training steps", "w = ["];
+        one_fails("endless::update", "after_training", &words);
+        passes("endless::gradcheck_update::random_init");
+    }
+
+    #[test]
+    fn calls_that_are_slow() {
+        for outcome in both_fail("endless::not_in_time", &["not done after 1.5 s", "does not hang"])
+        {
+            for words in ["ms each", "states have been judged", "the whole check takes"] {
+                assert!(outcome.says(words), "{words}: {}", outcome.text);
+            }
+        }
+        let test = "endless::gradcheck_lifted::random_init";
+        assert!(run(test).says("not done after 1 ms"));
+        for limit in ["300", "0"] {
+            let lifted = run_with(test, &[("GRADCHECK_TIMEOUT", limit)]);
+            assert!(lifted.passed && lifted.says("2 random initialisations"), "{}", lifted.text);
+        }
+    }
+
+    #[test]
+    fn a_fault_that_was_found_before_the_time_was_up() {
+        let words = [WRONG, "scaled by 1.5", "w = [", "time limit of 1 s was reached"];
+        one_fails("endless::wrong_first", "random_init", &words);
+    }
+
+    #[test]
+    fn a_method_of_a_type_that_borrows() {
+        let test = "borrowed::gradcheck_weighted_call::random_init";
+        let outcome = run(test);
+        assert!(outcome.says("Weighted::call: the gradient is wrong"), "{}", outcome.text);
+        assert!(outcome.says("scaled by 1.5 in w"), "{}", outcome.text);
+    }
+
+    #[test]
     fn a_part_that_a_thread_had() {
         both_fail("threads::forgets_a_part", &[WRONG, "w[2]"]);
+    }
+
+    #[test]
+    fn threads_that_panic() {
+        let joined = ["the forward is not finite: out is NaN", "a thread's own words"];
+        // trained states are smaller
+        let outcome = one_fails("threads_that_panic::joined", "random_init", &joined);
+        let printed = outcome.text.matches("a thread's own words").count();
+        assert_eq!(printed, 1, "{}", outcome.text);
+        for (function, words) in [("beside", "a thread's own words"), ("aside", "nobody waits")] {
+            let test = format!("threads_that_panic::gradcheck_{function}::random_init");
+            let outcome = passes(&test);
+            assert_eq!(outcome.text.matches(words).count(), 1, "{}", outcome.text);
+        }
     }
 
     #[test]
@@ -898,6 +1246,10 @@ mod must_fail {
     #[test]
     fn a_drop_that_panics() {
         both_fail("drops::of_the_gradient", &["panicked", "dropped with a bang", "w = ["]);
+        both_fail(
+            "drops::of_the_state",
+            &["panicked", "dropped with a bang", "dropping the state"],
+        );
         both_fail("drops::of_a_local", &["panicked", "dropped with a bang", "w = ["]);
     }
 

@@ -1,5 +1,5 @@
 //! The attribute's tokens as options, each with the token it came from.
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -9,7 +9,7 @@ use syn::{Expr, Pat, Path, Result, Token, Type, token};
 use crate::tokens::{Errors, find, nearest, written};
 
 /// Every word that may stand before `=` or `(..)`, and how it is written.
-const OPTIONS: [(&str, &str); 22] = [
+const OPTIONS: [(&str, &str); 24] = [
     ("dims", "dims(n in 1..=5, ..)"),
     ("wrt", "wrt = (x, self.w)"),
     ("forward", "forward = loss"),
@@ -26,6 +26,8 @@ const OPTIONS: [(&str, &str); 22] = [
     ("cases", "cases = 64"),
     ("seed", "seed = 1"),
     ("method", "method = Method::Exhaustive"),
+    ("complex", "complex = Convention::Wirtinger"),
+    ("timeout", "timeout = Duration::from_secs(60)"),
     ("shards", "shards = 8"),
     ("name", "name = \"other\""),
     ("crate", "crate = ::path::to::gradcheck_runtime"),
@@ -35,7 +37,7 @@ const OPTIONS: [(&str, &str); 22] = [
 ];
 
 /// Words of other trades for what is called something else here.
-const SYNONYMS: [(&str, &str); 18] = [
+const SYNONYMS: [(&str, &str); 20] = [
     ("tol", "tolerance"),
     ("atol", "tolerance"),
     ("rtol", "tolerance"),
@@ -54,6 +56,8 @@ const SYNONYMS: [(&str, &str); 18] = [
     ("iterations", "cases"),
     ("samples", "cases"),
     ("training", "train"),
+    ("limit", "timeout"),
+    ("deadline", "timeout"),
 ];
 
 /// An option with the word that names it.
@@ -76,6 +80,7 @@ pub(crate) struct Draw {
 }
 
 /// What a draw binds.
+#[allow(clippy::large_enum_variant, reason = "large with the spans that the tests ask for, alone")]
 pub(crate) enum Drawn {
     Self_(Token![self]),
     Pattern(Pat),
@@ -122,7 +127,7 @@ pub(crate) struct Options {
     pub(crate) exact: Option<Opt<Ident>>,
     pub(crate) types: Option<Opt<Vec<Types>>>,
     pub(crate) allow_zero: Option<Opt<Vec<TokenStream>>>,
-    /// `tolerance`, `epsilon`, `cases`, `seed` and `method`, in the order written.
+    /// `tolerance`, `epsilon`, `cases`, `seed`, `method`, `complex` and `timeout`, in the order written.
     pub(crate) settings: Vec<Setting>,
     pub(crate) shards: Option<Opt<Expr>>,
     pub(crate) name: Option<Opt<Expr>>,
@@ -154,7 +159,7 @@ impl Options {
         let assigned =
             input.peek2(Token![=]) && !input.peek2(Token![==]) && !input.peek2(Token![=>]);
         let ahead = input.fork();
-        ahead.parse::<proc_macro2::TokenTree>()?;
+        ahead.parse::<TokenTree>()?;
         let alone = ahead.is_empty() || ahead.peek(Token![,]);
         if word && assigned {
             let key = input.call(Ident::parse_any)?;
@@ -210,7 +215,7 @@ impl Options {
                 })?;
                 once(&mut self.runtime, key, path, errors);
             }
-            "tolerance" | "epsilon" | "cases" | "seed" | "method" => {
+            "tolerance" | "epsilon" | "cases" | "seed" | "method" | "complex" | "timeout" => {
                 let value = input.parse()?;
                 match self.settings.iter().find(|setting| setting.key == key) {
                     Some(_) => twice(&key, errors),
@@ -287,7 +292,7 @@ impl Options {
     }
 
     fn draw(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let begun = input.fork().parse::<proc_macro2::TokenTree>()?;
+        let begun = input.fork().parse::<TokenTree>()?;
         let pattern = if input.peek(Token![self]) {
             Drawn::Self_(input.parse()?)
         } else {
@@ -500,7 +505,14 @@ fn list<T>(
     mut entry: impl FnMut(ParseStream<'_>, &mut Errors) -> Result<T>,
 ) -> Vec<T> {
     let mut entries = Vec::new();
-    let read = |input: ParseStream<'_>| {
+    // What is missing at the end is missing after the last token, not somewhere in the attribute.
+    let end = tokens.clone().into_iter().last().map_or_else(Span::call_site, |last| last.span());
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(end);
+    let read = |outside: ParseStream<'_>| {
+        let input;
+        syn::parenthesized!(input in outside);
+        let input = &input;
         while !input.is_empty() {
             let wrong = match entry(input, errors) {
                 Err(error) => Some(error),
@@ -513,14 +525,14 @@ fn list<T>(
             if let Some(error) = wrong {
                 errors.add(error);
                 while !input.is_empty() && !input.peek(Token![,]) {
-                    input.parse::<proc_macro2::TokenTree>()?;
+                    input.parse::<TokenTree>()?;
                 }
             }
             input.parse::<Option<Token![,]>>()?;
         }
         Ok(())
     };
-    if let Err(error) = read.parse2(tokens) {
+    if let Err(error) = read.parse2(TokenTree::Group(group).into()) {
         errors.add(error);
     }
     entries

@@ -55,14 +55,14 @@ fn driver(check: &Check, instance: &Instance) -> TokenStream {
     let body = match &check.exact {
         None => hygienic! {
             let __problem = #problem;
-            __gc::check(&__meta, __kind, __shard, __settings, &__problem);
+            __gc::check(__meta, __kind, __shard, __settings, __problem);
         },
         Some(scalar) => {
             let on_tape = self::problem(check, Scalar::Tape);
             hygienic! {
                 let __problem = { type #scalar = f64; #problem };
                 let __exact = { type #scalar = __gc::Var; #on_tape };
-                __gc::check_exact(&__meta, __kind, __shard, __settings, &__problem, &__exact);
+                __gc::check_exact(__meta, __kind, __shard, __settings, __problem, __exact);
             }
         }
     };
@@ -70,12 +70,16 @@ fn driver(check: &Check, instance: &Instance) -> TokenStream {
     let mut run = hygienic!(#meta #settings #body);
     if let Some(self_type) = &check.self_type {
         let (lifetimes, ty, inferred) = (&self_type.lifetimes, &self_type.ty, &self_type.inferred);
+        // the check works on a thread of its own: the state borrows from nothing that ends
         run = hygienic! {
             trait __Driver {
-                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str);
+                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str)
+                where Self: 'static;
             }
             impl #lifetimes __Driver for #ty {
-                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str) { #run }
+                fn run(__kind: __gc::Kind, __shard: u32, __test: &'static str)
+                where Self: 'static
+                { #run }
             }
             <#inferred as __Driver>::run(__kind, __shard, __test);
         };
@@ -187,7 +191,10 @@ fn meta(check: &Check) -> TokenStream {
 fn settings(check: &Check) -> TokenStream {
     let mut assignments = TokenStream::new();
     for (field, value) in &check.settings {
-        let value = if field == "method" { value.clone() } else { option(Some(value)) };
+        let value = match field == "method" || field == "complex" {
+            true => value.clone(),
+            false => option(Some(value)),
+        };
         assignments.extend(hygienic!(__settings.#field = #value;));
     }
     if let Some(steps) = &check.steps {
@@ -260,8 +267,8 @@ fn pinned(pin: &Pin, certain: bool) -> TokenStream {
     }
     match pass {
         Pass::Ref { .. }
-        | Pass::View
-        | Pass::ViewMut
+        | Pass::View(_)
+        | Pass::ViewMut(_)
         | Pass::OptionRef
         | Pass::OptionDeref
         | Pass::OptionMut => {
@@ -554,7 +561,7 @@ fn argument(arg: &Arg) -> TokenStream {
     let name = &arg.name;
     match (arg.source, arg.pass) {
         (Source::Draw, Pass::Value) => hygienic!(::core::clone::Clone::clone(&#name)),
-        (Source::Buffer, Pass::ViewMut) => hygienic!(__gc::view_mut(&mut #name)),
+        (Source::Buffer, Pass::ViewMut("view_mut")) => hygienic!(__gc::view_mut(&mut #name)),
         (Source::Buffer, Pass::OptionMut) => option(Some(hygienic!(&mut #name))),
         // a `let` of the user's own has the type that the parameter asks for
         (Source::Local { .. }, Pass::OptionRef | Pass::OptionDeref | Pass::OptionMut) => {
@@ -573,8 +580,10 @@ fn lent(name: &Ident, pass: Pass) -> TokenStream {
             quote!(#(#refs)* #name)
         }
         Pass::RefMut => quote_spanned!(span=> &mut #name),
-        Pass::View => quote_spanned!(span=> #name.view()),
-        Pass::ViewMut => quote_spanned!(span=> #name.view_mut()),
+        Pass::View(by) | Pass::ViewMut(by) => {
+            let by = Ident::new(by, span);
+            quote_spanned!(span=> #name.#by())
+        }
         Pass::OptionRef => quote_spanned!(span=> #name.as_ref()),
         Pass::OptionDeref => quote_spanned!(span=> #name.as_deref()),
         Pass::OptionMut => quote_spanned!(span=> #name.as_mut()),

@@ -83,7 +83,7 @@ mod tests;
 /// | `exact = F` | the forward is generic over its scalar `F` |
 /// | `types(T = [f32, f64])` | one set of tests for each |
 /// | `allow_zero(b, self.gamma)` | blocks whose gradient may be zero everywhere |
-/// | `tolerance`, `epsilon`, `cases`, `seed`, `method`, `shards`, `name`, `crate`, `ignore`, `should_panic` | settings |
+/// | `tolerance`, `epsilon`, `cases`, `seed`, `method`, `timeout`, `shards`, `name`, `crate`, `ignore`, `should_panic` | settings |
 ///
 /// The guide stands with `gradcheck-runtime`. The item itself is always handed on as it came.
 #[proc_macro_attribute]

@@ -31,13 +31,21 @@ pub(crate) fn drawn_self(span: Span) -> Ident {
     Ident::new("__self", Span::mixed_site().located_at(span))
 }
 
-/// `self` replaced by the drawn one, in groups and macro arguments too. Paths (`self::f`) and
-/// imports (`use a::{self, b}`) keep theirs.
+/// `self` replaced by the drawn one, in groups and macro arguments too. Paths (`self::f`),
+/// imports (`use a::{self, b}`) and functions inside (`fn f(self) {}`) keep theirs.
 pub(crate) fn replace_self(tokens: TokenStream) -> TokenStream {
     let mut output = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     let mut importing = false;
+    let mut function = false;
     while let Some(token) = tokens.next() {
+        // of a function inside: an outer `self` cannot be meant there
+        if function {
+            function = !is_group(&token, Delimiter::Brace)
+                && !matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
+            output.extend([token]);
+            continue;
+        }
         match &token {
             // not the `use<..>` of an opaque type
             TokenTree::Ident(ident) if ident == "use" => {
@@ -45,6 +53,10 @@ pub(crate) fn replace_self(tokens: TokenStream) -> TokenStream {
                     !matches!(tokens.peek(), Some(TokenTree::Punct(p)) if p.as_char() == '<');
             }
             TokenTree::Punct(punct) if punct.as_char() == ';' => importing = false,
+            // not the `fn(..)` of a pointer's type
+            TokenTree::Ident(ident) if ident == "fn" => {
+                function = matches!(tokens.peek(), Some(TokenTree::Ident(_)));
+            }
             TokenTree::Ident(ident) if ident == "self" && !importing => {
                 let path = matches!(tokens.peek(), Some(TokenTree::Punct(p))
                     if p.as_char() == ':' && p.spacing() == proc_macro2::Spacing::Joint);
@@ -176,11 +188,12 @@ pub(crate) fn sanitised(tokens: impl ToTokens) -> String {
     let name: String = words.join("_");
     let name: String =
         name.chars().map(|c| if c == '_' || c.is_alphanumeric() { c } else { '_' }).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
-        format!("_{name}")
-    } else {
-        name
+    if name.chars().all(|c| c == '_') {
+        // `()`
+        return "other".to_owned();
     }
+    // a number, or a keyword such as `true`
+    if syn::parse_str::<Ident>(&name).is_err() { format!("_{name}") } else { name }
 }
 
 fn collect_words(tokens: TokenStream, words: &mut Vec<String>) {

@@ -19,10 +19,10 @@ pub(crate) enum Pass {
     Ref { depth: usize },
     /// `&mut x`.
     RefMut,
-    /// `x.view()`, for an `ArrayView` by value.
-    View,
-    /// `x.view_mut()`, for an `ArrayViewMut` by value.
-    ViewMut,
+    /// `x.view()`, for an `ArrayView` by value, or what other views are made by.
+    View(&'static str),
+    /// `x.view_mut()`, for an `ArrayViewMut` by value, or what other views are made by.
+    ViewMut(&'static str),
     /// `x.as_ref()`, for an `Option<&T>`.
     OptionRef,
     /// `x.as_deref()`, for an `Option<&[T]>` or an `Option<&str>`.
@@ -45,8 +45,7 @@ pub(crate) fn pass(ty: &Type) -> Pass {
         ty => {
             let name = last_segment(ty).map(|segment| segment.ident.to_string());
             match name.as_deref() {
-                Some(name) if is_view(name, "ArrayViewMut") => Pass::ViewMut,
-                Some(name) if is_view(name, "ArrayView") => Pass::View,
+                Some(name) if view(name).is_some() => view(name).unwrap_or(Pass::Value),
                 Some("Option") => match first_argument(ty).map(peel) {
                     Some(Type::Reference(inner)) if inner.mutability.is_some() => Pass::OptionMut,
                     Some(Type::Reference(inner)) => match &*inner.elem {
@@ -63,9 +62,27 @@ pub(crate) fn pass(ty: &Type) -> Pass {
     }
 }
 
-fn is_view(name: &str, view: &str) -> bool {
-    name.strip_prefix(view)
-        .is_some_and(|dim| matches!(dim, "" | "0" | "1" | "2" | "3" | "4" | "5" | "6" | "D"))
+/// How a view of this name is made: those of ndarray, nalgebra and faer.
+fn view(name: &str) -> Option<Pass> {
+    const SIZES: [&str; 9] = ["", "0", "1", "2", "3", "4", "5", "6", "D"];
+    let sized = |view: &str| name.strip_prefix(view).is_some_and(|size| SIZES.contains(&size));
+    if sized("ArrayViewMut") {
+        return Some(Pass::ViewMut("view_mut"));
+    }
+    if sized("ArrayView") {
+        return Some(Pass::View("view"));
+    }
+    match name {
+        "MatRef" | "ColRef" | "RowRef" => return Some(Pass::View("as_ref")),
+        "MatMut" | "ColMut" | "RowMut" => return Some(Pass::ViewMut("as_mut")),
+        _ => {}
+    }
+    let (kind, _) = name.split_once("View")?;
+    let kinds = ["Matrix", "DMatrix", "SMatrix", "Vector", "DVector", "SVector"];
+    kinds.contains(&kind).then(|| match name.contains("Mut") {
+        true => Pass::ViewMut("as_view_mut"),
+        false => Pass::View("as_view"),
+    })
 }
 
 /// A primitive number, `bool` or `char`.
@@ -138,7 +155,8 @@ pub(crate) fn buffer(ty: &Type) -> Option<(Storage, Pass)> {
         Pass::OptionMut => {
             first_argument(ty).and_then(lent).map(|storage| (storage, Pass::OptionMut))
         }
-        Pass::ViewMut => Some((Storage::Array, Pass::ViewMut)),
+        Pass::ViewMut("view_mut") => Some((Storage::Array, Pass::ViewMut("view_mut"))),
+        Pass::ViewMut(by) => Some((Storage::Same, Pass::ViewMut(by))),
         _ => None,
     }
 }
@@ -150,7 +168,7 @@ fn storage(ty: &Type) -> Storage {
         ty => match last_segment(ty).map(|segment| segment.ident.to_string()).as_deref() {
             Some(
                 "Array" | "Array0" | "Array1" | "Array2" | "Array3" | "Array4" | "Array5"
-                | "Array6" | "ArrayD",
+                | "Array6" | "ArrayD" | "DMatrix" | "DVector" | "Mat" | "Col",
             ) => Storage::Array,
             _ => Storage::Same,
         },

@@ -3,8 +3,10 @@
 //! `cargo bench --bench forwards` prints the table of the README: a network with ReLU hidden
 //! layers and a sigmoid output, at four sizes, checked by the classical loop (which copies the
 //! vector of parameters for each coordinate, h = 1e-7), exhaustively and along directions; then
-//! with 1, 5 and 50 wrong entries to be named. `-- million` prints the peak memory of a check with
-//! 1.2 million parameters, `-- million-alone` that of a forward and a gradient.
+//! with 1, 5 and 50 wrong entries to be named; then without differences (`exact = F`), in
+//! multiples of one plain forward. `cargo bench --bench forwards -- exact` prints the last alone,
+//! `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
+//! a forward and a gradient.
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,15 +15,18 @@ use gradcheck_runtime::evidence::Verdict;
 use gradcheck_runtime::proptest::strategy::{Just, Strategy, ValueTree};
 use gradcheck_runtime::proptest::test_runner::TestRunner;
 use gradcheck_runtime::strategy::{dictionary, he_normal, labels, normal};
-use gradcheck_runtime::{Method, Settings, StateReport, check_at};
-use ndarray::{Array2, Axis};
+use gradcheck_runtime::var::Var;
+use gradcheck_runtime::{Method, Settings, StateReport, check_at, check_exact_at};
+use ndarray::{Array2, Axis, NdFloat};
 
-type Dictionary = BTreeMap<String, Array2<f64>>;
+type Dictionary<F = f64> = BTreeMap<String, Array2<F>>;
 
 /// Sizes of the layers, inputs first: 47, 951, 7,521 and 79,521 parameters.
 const NETWORKS: [&[usize]; 4] =
     [&[4, 5, 3, 1], &[20, 25, 15, 2, 1], &[60, 80, 30, 6, 1], &[260, 240, 70, 1]];
 const EXAMPLES: usize = 16;
+/// Sizes of the networks that are checked without differences: 951, 7,521 and 79,521 parameters.
+const ON_TAPE: [&[usize]; 3] = [&[10, 25, 25, 1], &[11, 80, 80, 1], &[15, 224, 336, 1]];
 
 struct Network {
     parameters: Dictionary,
@@ -53,31 +58,12 @@ impl Network {
         self.parameters.values().map(Array2::len).sum()
     }
 
-    /// Pre-activations and inputs of every layer.
-    fn trace(&self, parameters: &Dictionary) -> Vec<(Array2<f64>, Array2<f64>)> {
-        let layers = parameters.len() / 2;
-        let mut trace = Vec::with_capacity(layers);
-        let mut a = self.x.clone();
-        for l in 1..=layers {
-            let z = parameters[&format!("W{l}")].dot(&a) + &parameters[&format!("b{l}")];
-            let next = z.mapv(|z| z.max(0.0));
-            trace.push((z, a));
-            a = next;
-        }
-        trace
-    }
-
-    /// Mean cross-entropy from the logits.
     fn cost(&self, parameters: &Dictionary) -> f64 {
-        let trace = self.trace(parameters);
-        let z = &trace.last().expect("a layer").0;
-        let terms = z.iter().zip(&self.y);
-        terms.map(|(&z, &y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum::<f64>()
-            / EXAMPLES as f64
+        cost(parameters, &self.x, &self.y)
     }
 
     fn gradient(&self, parameters: &Dictionary) -> Dictionary {
-        let trace = self.trace(parameters);
+        let trace = trace(parameters, &self.x);
         let mut gradient = Dictionary::new();
         let z = &trace.last().expect("a layer").0;
         let mut dz = (z.mapv(|z| 1.0 / (1.0 + (-z).exp())) - &self.y) / EXAMPLES as f64;
@@ -90,6 +76,80 @@ impl Network {
             }
         }
         gradient
+    }
+}
+
+/// Pre-activations and inputs of every layer.
+fn trace<F: NdFloat>(parameters: &Dictionary<F>, x: &Array2<F>) -> Vec<(Array2<F>, Array2<F>)> {
+    let layers = parameters.len() / 2;
+    let mut trace = Vec::with_capacity(layers);
+    let mut a = x.clone();
+    for l in 1..=layers {
+        let z = parameters[&format!("W{l}")].dot(&a) + &parameters[&format!("b{l}")];
+        let next = z.mapv(|z| z.max(F::zero()));
+        trace.push((z, a));
+        a = next;
+    }
+    trace
+}
+
+/// Mean cross-entropy from the logits.
+fn cost<F: NdFloat>(parameters: &Dictionary<F>, x: &Array2<F>, y: &Array2<F>) -> F {
+    let trace = trace(parameters, x);
+    let z = &trace.last().expect("a layer").0;
+    let terms = z.iter().zip(y);
+    let term = |z: F, y: F| z.max(F::zero()) - z * y + (-z.abs()).exp().ln_1p();
+    let sum = terms.fold(F::zero(), |sum, (&z, &y)| sum + term(z, y));
+    sum / F::from(EXAMPLES).expect("a small number")
+}
+
+/// The shortest of some runs, in milliseconds.
+fn shortest<T>(runs: usize, mut run: impl FnMut() -> T) -> f64 {
+    let timed = |_| {
+        let begun = Instant::now();
+        std::hint::black_box(run());
+        begun.elapsed().as_secs_f64() * 1e3
+    };
+    (0..runs).map(timed).fold(f64::INFINITY, f64::min)
+}
+
+/// One check on the tape against one plain forward, with a right gradient and a wrong one.
+fn without_differences() {
+    println!("\nwithout differences:");
+    println!(
+        "parameters | forward ms | check ms | forwards' | largest difference | wrong: ms | forwards'"
+    );
+    for sizes in ON_TAPE {
+        let network = Network::new(sizes);
+        let mut parameters = network.parameters.clone();
+        let lift = |a: &Array2<f64>| a.mapv(Var::from);
+        let mut on_tape: Dictionary<Var> =
+            parameters.iter().map(|(name, a)| (name.clone(), lift(a))).collect();
+        let (x, y) = (lift(&network.x), lift(&network.y));
+        let forward = shortest(50, || network.cost(&network.parameters));
+        let settings = Settings::default().tolerance(1e-12);
+        let mut largest = 0.0_f64;
+        let mut check = |wrong: usize| {
+            let forwards =
+                (|p: &Dictionary| network.cost(p), |p: &Dictionary<Var>| cost(p, &x, &y));
+            let report = check_exact_at(&mut parameters, &mut on_tape, &settings, forwards, |p| {
+                let mut gradient = network.gradient(p);
+                plant(&mut gradient, wrong);
+                gradient
+            });
+            assert_eq!(report.is_wrong(), wrong > 0, "{report}");
+            if wrong == 0 {
+                largest = largest.max(report.relative_difference());
+            }
+        };
+        let right = shortest(25, || check(0));
+        let wrong = shortest(3, || check(5));
+        println!(
+            "{:>10} | {forward:>10.3} | {right:>8.2} | {:>9.0} | {largest:>18.1e} | {wrong:>9.2} | {:>9.0}",
+            network.len(),
+            right / forward,
+            wrong / forward
+        );
     }
 }
 
@@ -189,9 +249,12 @@ fn million(alone: bool) {
 }
 
 fn main() {
-    let alone = std::env::args().any(|argument| argument == "million-alone");
-    if alone || std::env::args().any(|argument| argument == "million") {
-        return million(alone);
+    let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    if asked("million") || asked("million-alone") {
+        return million(asked("million-alone"));
+    }
+    if asked("exact") {
+        return without_differences();
     }
     let directional = Method::Directional { probes: 2 };
     println!("parameters | classical         | exhaustive                        | directional");
@@ -248,4 +311,5 @@ fn main() {
             );
         }
     }
+    without_differences();
 }

@@ -41,6 +41,7 @@ pub(crate) struct Dim {
     pub(crate) name: String,
     pub(crate) value: usize,
     pub(crate) low: usize,
+    pub(crate) high: usize,
 }
 
 /// Hands out the draws of one case.
@@ -55,6 +56,9 @@ pub struct Draw {
     pub(crate) described: Vec<(String, String)>,
     describes: bool,
 }
+
+/// Characters of a value's `Debug` text that are looked at, of which fewer are shown.
+const LOOKED_AT: usize = 1 << 16;
 
 /// Text that stops at a limit: a user's `Debug` may print megabytes.
 struct Short {
@@ -81,9 +85,11 @@ impl std::fmt::Write for Short {
 /// `value`, shown in at most `limit` characters on one line.
 pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
     use std::fmt::Write as _;
-    let mut short = Short { text: String::new(), limit: 16 * limit };
-    let _ = write!(short, "{value:?}");
-    let mut text = short.text;
+    let mut short = Short { text: String::new(), limit: LOOKED_AT };
+    let complete = write!(short, "{value:?}").is_ok();
+    // The entries of a map that is cut off are not the same ones each time.
+    let text = if complete { sorted(&short.text) } else { short.text };
+    let mut text = rounded(&text);
     // What ndarray adds about memory is of no use here.
     while let Some(start) = text.find(", shape=[") {
         let rest = &text[start..];
@@ -93,10 +99,148 @@ pub(crate) fn shown(value: &impl Debug, limit: usize) -> String {
         });
         text.replace_range(start..start + end, "");
     }
+    while let Some(plain) = without_storage(&text) {
+        text = plain;
+    }
     if text.chars().count() > limit {
         text = text.chars().take(limit).collect::<String>() + " ..";
     }
     text
+}
+
+/// The text with the entries of each map and set in order: hashed ones come in any.
+fn sorted(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '"']) {
+        let (before, from) = rest.split_at(at);
+        out += before;
+        let string = from.starts_with('"');
+        let end = if string { end_of_string(from) } else { end_of_braces(from) };
+        if !string && !from[..end].ends_with('}') {
+            return out + from;
+        }
+        let (inner, after) = from.split_at(end);
+        rest = after;
+        // A struct's fields stand behind its name, in the order of their declaration.
+        let is_struct =
+            out.trim_end().ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>');
+        if inner.starts_with('"') || inner.len() < 2 {
+            out += inner;
+        } else if is_struct {
+            out += &format!("{{{}}}", sorted(&inner[1..inner.len() - 1]));
+        } else {
+            let mut entries: Vec<String> =
+                entries(&inner[1..inner.len() - 1]).iter().map(|e| sorted(e.trim())).collect();
+            entries.sort();
+            out += &format!("{{{}}}", entries.join(", "));
+        }
+    }
+    out + rest
+}
+
+/// Where a string literal at the start of the text ends.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    for (i, c) in text.char_indices().skip(1) {
+        match c {
+            '"' if !escaped => return i + 1,
+            _ => escaped = c == '\\' && !escaped,
+        }
+    }
+    text.len()
+}
+
+/// Where the braces that open the text are closed.
+fn end_of_braces(text: &str) -> usize {
+    let (mut depth, mut i) = (0, 0);
+    while let Some(c) = text[i..].chars().next() {
+        match c {
+            '"' => i += end_of_string(&text[i..]) - 1,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        i += c.len_utf8();
+        if depth == 0 {
+            return i;
+        }
+    }
+    text.len()
+}
+
+/// What stands between the commas that no bracket encloses.
+fn entries(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut i) = (0_i32, 0, 0);
+    let mut found = Vec::new();
+    while let Some(c) = text[i..].chars().next() {
+        match c {
+            '"' => i += end_of_string(&text[i..]) - 1,
+            '{' | '[' | '(' => depth += 1,
+            '}' | ']' | ')' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&text[start..i]);
+                start = i + 1;
+            }
+            _ => {}
+        }
+        i += c.len_utf8();
+    }
+    if !text[start..].trim().is_empty() {
+        found.push(&text[start..]);
+    }
+    found
+}
+
+/// The text with numbers of very many digits cut to a few.
+fn rounded(text: &str) -> String {
+    const LONG: usize = 9;
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end = rest[at..]
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | 'e' | '-')))
+            .map_or(rest.len(), |end| at + end);
+        let (before, token) = (&rest[..at], &rest[at..end]);
+        out += before;
+        // Part of a name, or an integer, is no measurement.
+        let named = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let decimal = token.contains('.') && token.len() > LONG && !named;
+        match token.parse::<f64>() {
+            Ok(value) if decimal => out += &crate::failure::number(value),
+            _ => out += token,
+        }
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+/// The text with its first `VecStorage`, nalgebra's dynamic one, column by column in memory, as the
+/// numbers of a vector or the rows of a matrix.
+fn without_storage(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("VecStorage { data: [")?;
+    let (data, rest) = rest.split_once("], nrows: ")?;
+    let (rows, rest) = rest.split_once(", ncols: ")?;
+    let (columns, after) = rest.split_once(" }")?;
+    // Complex numbers have commas of their own, within braces.
+    let mut depth = 0;
+    let numbers: Vec<&str> = data
+        .split(|c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+        .collect();
+    let extent = |extent: &str| extent.strip_prefix("Dyn(")?.strip_suffix(')')?.parse().ok();
+    let plain = match (extent(rows), extent(columns)) {
+        (Some(rows), Some(columns)) if numbers.len() == rows * columns => {
+            let row = |i: usize| numbers[i..].iter().step_by(rows).copied().collect::<Vec<_>>();
+            let rows = (0..rows).map(|i| format!("[{}]", row(i).join(", ")));
+            rows.collect::<Vec<_>>().join(", ")
+        }
+        _ => numbers.join(", "),
+    };
+    Some(format!("{before}[{plain}]{after}"))
 }
 
 /// The sizes that a dimension may take.
@@ -179,7 +323,7 @@ impl Draw {
         let drawn = low + (unit * ((high - low) as f64 + 1.0)) as usize;
         let fixed = self.case.dims.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
         let value = fixed.unwrap_or(drawn).clamp(low, high);
-        self.dims.push(Dim { name: name.to_owned(), value, low });
+        self.dims.push(Dim { name: name.to_owned(), value, low, high });
         value
     }
 
@@ -213,5 +357,66 @@ impl Draw {
     /// A value of a range, of the range's own item type.
     pub fn draw_range<T: Debug, R: RangeOf<T>>(&mut self, name: &str, range: R) -> T {
         self.draw(name, range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    #[test]
+    fn maps_are_shown_in_order() {
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "shown by Debug")]
+        struct Layers {
+            zeta: HashMap<String, Vec<f64>>,
+            alpha: HashSet<u8>,
+        }
+        let names = ["b1", "W2", "a, \"quoted\" {one}", "W1"];
+        for _ in 0..20 {
+            let zeta = names.iter().map(|n| ((*n).to_owned(), vec![1.0, 2.5])).collect();
+            let value = vec![Layers { zeta, alpha: [3, 1, 2].into_iter().collect() }];
+            assert_eq!(
+                shown(&value, 300),
+                "[Layers { zeta: {\"W1\": [1.0, 2.5], \"W2\": [1.0, 2.5], \
+                 \"a, \\\"quoted\\\" {one}\": [1.0, 2.5], \"b1\": [1.0, 2.5]}, alpha: {1, 2, 3} }]"
+            );
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_cut() {
+        let value = (vec![1.090_339_006_551_485_5, -0.25, 1e-30, 12.0], "W1.0903390065514855");
+        assert_eq!(shown(&value, 160), "([1.090339, -0.25, 1e-30, 12.0], \"W1.0903390065514855\")");
+        assert_eq!(shown(&vec![1.234_567_890_123e-7], 160), "[1.234568e-7]");
+        assert_eq!(shown(&123_456_789_012_u64, 160), "123456789012");
+    }
+
+    /// What is shown of a value that prints so.
+    fn of(printed: &str) -> String {
+        struct Printed<'a>(&'a str);
+        impl Debug for Printed<'_> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        shown(&Printed(printed), 200)
+    }
+
+    #[test]
+    fn memory_is_shown_by_rows() {
+        let matrix =
+            "VecStorage { data: [1.0, 4.0, 2.0, 5.0, 3.0, 6.0], nrows: Dyn(2), ncols: Dyn(3) }";
+        let rows = "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]";
+        assert_eq!(of(matrix), rows);
+        assert_eq!(of(&format!("({matrix}, {matrix})")), format!("({rows}, {rows})"));
+        let complex = "VecStorage { data: [Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }], nrows: Dyn(2), ncols: Const }";
+        assert_eq!(of(complex), "[Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }]");
+        // What is cut short, or is something else of that name, stays as it is.
+        for other in ["VecStorage { data: [1.0, 2.0", "VecStorage { data: [1.0], nrows: 1 }"] {
+            assert_eq!(of(other), other);
+        }
     }
 }

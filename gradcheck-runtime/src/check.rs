@@ -1,15 +1,18 @@
 //! A check from its first state to its report.
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Draw};
+use crate::case::{Case, Dim, Draw};
 use crate::compare::{self, Planted};
+use crate::deadline::{self, Stopped, Watch};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::Failure;
 use crate::flatten::FlattenMut;
-use crate::panics::caught;
+use crate::panics::{Hush, caught};
 use crate::persist;
+use crate::picture;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
 use crate::progress::Progress;
@@ -150,10 +153,63 @@ where
     V: Outcome,
     G: Outcome,
 {
+    let _hush = Hush::new();
     let session = Box::new(Here { parameters, forward, gradient });
     let case = Case::new(settings.seed.unwrap_or(0), 0);
-    match State::draw(session, &case) {
+    match State::draw(session, &case, settings.complex) {
         Ok(state) => judge(state, settings, "the parameters", 0, 1, None),
+        Err(failure) => StateReport::undrawn(failure),
+    }
+}
+
+/// [`check_at`] without differences, for a forward that is generic over its scalar.
+///
+/// It is given twice: with the parameters' own scalar, and with the tape scalar
+/// [`Var`](crate::var::Var) and the same parameters made of it. One run on the tape gives every
+/// component to rounding, at any state, so that a tolerance of 1e-12 holds.
+///
+/// ```
+/// use gradcheck_runtime::var::Var;
+/// use gradcheck_runtime::{Settings, check_exact_at};
+/// use ndarray::{Array1, array};
+/// use num_traits::Float;
+///
+/// fn log_sum_exp<F: Float>(x: &Array1<F>) -> F {
+///     x.iter().fold(F::zero(), |sum, x| sum + x.exp()).ln()
+/// }
+///
+/// let softmax = |x: &Array1<f64>| x.mapv(f64::exp) / x.mapv(f64::exp).sum();
+/// let mut x = array![0.5, -1.5, 2.0];
+/// let mut on_tape = x.mapv(Var::from);
+/// let settings = Settings::new().tolerance(1e-12);
+/// let forwards = (log_sum_exp::<f64>, log_sum_exp::<Var>);
+/// let mut check = |gradient: fn(&Array1<f64>) -> Array1<f64>| {
+///     check_exact_at(&mut x, &mut on_tape, &settings, forwards, gradient)
+/// };
+/// assert_eq!(check(softmax).counts().agreed, 3);
+/// assert!(check(|x| (1.0 + 1e-11) * x.mapv(f64::exp) / x.mapv(f64::exp).sum()).is_wrong());
+/// ```
+pub fn check_exact_at<P, Q, V, W, G>(
+    parameters: &mut P,
+    on_tape: &mut Q,
+    settings: &Settings,
+    forwards: (impl Fn(&P) -> V, impl Fn(&Q) -> W),
+    gradient: impl Fn(&P) -> G,
+) -> StateReport
+where
+    P: FlattenMut,
+    Q: FlattenMut,
+    V: Outcome,
+    W: Outcome,
+    G: Outcome,
+{
+    let (forward, forward_on_tape) = forwards;
+    let session = Box::new(Here { parameters, forward, gradient });
+    let unused = |_: &Q| 0.0;
+    let tape = Here { parameters: on_tape, forward: forward_on_tape, gradient: unused };
+    let case = Case::new(settings.seed.unwrap_or(0), 0);
+    match State::draw(session, &case, settings.complex) {
+        Ok(state) => judge(state, settings, "the parameters", 0, 1, Some(Box::new(tape))),
         Err(failure) => StateReport::undrawn(failure),
     }
 }
@@ -165,16 +221,16 @@ fn judge(
     places: &str,
     steps: usize,
     cases: usize,
-    on_tape: Option<&dyn Problem>,
+    on_tape: Option<Box<dyn Session + '_>>,
 ) -> StateReport {
     let judged = state.examine(places).and_then(|analytic| match on_tape {
-        Some(on_tape) => compare::exact::judge(&mut state, settings, analytic, steps, on_tape),
+        Some(tape) => compare::exact::judge(&mut state, settings, analytic, steps, cases, tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
     let judged = judged.map(|evidence| Evidence { primal: state.take_primal(), ..evidence });
     let mut report = StateReport::new(&state, judged, steps);
     // The user's types may have a `Drop` that panics.
-    if let Err(failure) = caught("dropping the state", || drop(state)) {
+    if let Err(failure) = state.discard() {
         report.failure.get_or_insert(failure);
     }
     report
@@ -193,6 +249,10 @@ pub(crate) struct Checker<'a> {
     /// Parameters of a state, about.
     pub(crate) parameters: usize,
     progress: Progress,
+    /// Where the one who waits for the check looks.
+    watch: &'a Arc<Watch>,
+    /// A page is to show the states' numbers.
+    gathers: bool,
 }
 
 /// The default number of states, less where there are very many parameters: four with a
@@ -205,8 +265,9 @@ fn affordable(parameters: usize, default: u32) -> u32 {
 impl Checker<'_> {
     /// The state of a case, trained as the case says, or the report of how that failed.
     pub(crate) fn reach(&self, case: &Case) -> Result<State<'_>, Box<StateReport>> {
+        self.watch.turn_to(case);
         let session: Box<dyn Session + '_> = self.problem.session();
-        let mut state = State::draw(session, case)
+        let mut state = State::draw(session, case, self.settings.complex)
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
         if case.steps == 0 {
             return Ok(state);
@@ -232,33 +293,79 @@ impl Checker<'_> {
 
     /// One case, from its draw to its verdict.
     pub(crate) fn case(&self, case: &Case) -> StateReport {
-        match self.reach(case) {
+        let judged = match self.reach(case) {
             Ok(state) => {
-                let places = &self.places;
-                judge(state, self.settings, places, case.steps, self.cases, self.on_tape)
+                let tape = self.on_tape.map(Problem::session);
+                judge(state, self.settings, &self.places, case.steps, self.cases, tape)
             }
             Err(report) => *report,
-        }
+        };
+        self.watch.judged(judged.is_wrong());
+        judged
     }
 
     /// The draws of a case in a few words each.
     pub(crate) fn describe(&self, case: &Case) -> Vec<(String, String)> {
         let mut draw = Draw::describing(case);
         let mut session = self.problem.session();
-        let _ = crate::panics::caught("drawing the state", || session.draw(&mut draw));
+        let _ = caught("drawing the state", || session.draw(&mut draw));
         draw.described
     }
 
     /// Number of parameters of the first state; 0 where it cannot be drawn.
     fn parameters(&self, seed: u64) -> usize {
         // Of its size nothing is known yet.
-        turn::with(usize::MAX, || {
-            let drawn = State::draw(self.problem.session(), &Case::new(seed, 0));
-            let parameters = drawn.as_ref().map_or(0, |state| state.primal.values.len());
+        self.in_turn(usize::MAX, || {
+            let case = Case::new(seed, 0);
+            self.watch.turn_to(&case);
+            let Some(state) = self.drawn(&case) else { return 0 };
+            let parameters = state.primal.values.len();
             // The user's types may have a `Drop` that panics.
-            let _ = caught("dropping the state", || drop(drawn));
+            let _ = state.discard();
             parameters
         })
+    }
+
+    /// Does what needs a state of so many parameters, when it may be examined.
+    ///
+    /// A large one gets a thread of its own: memory allocators keep what was freed for the thread
+    /// that had it, and one such store is to do for all states.
+    fn in_turn<T: Send>(&self, parameters: usize, work: impl FnOnce() -> T + Send) -> T {
+        let turn = Arc::new(turn::take(parameters));
+        self.watch.hold(&turn);
+        if !turn.is_large() {
+            return work();
+        }
+        let done = std::thread::scope(|scope| {
+            let thread = Builder::new().stack_size(deadline::stack_size());
+            thread.spawn_scoped(scope, work).expect("a thread for the check").join()
+        });
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// A case as it is drawn; nothing of the user's but the strategies is called.
+    fn drawn(&self, case: &Case) -> Option<State<'_>> {
+        let case = Case { steps: 0, ..case.clone() };
+        State::draw(self.problem.session(), &case, self.settings.complex).ok()
+    }
+
+    /// The dimensions of a case, none where it cannot be drawn.
+    pub(crate) fn dims(&self, case: &Case) -> Vec<Dim> {
+        self.drawn(case).map_or_else(Vec::new, |state| state.dims.clone())
+    }
+
+    /// How many values a case draws.
+    pub(crate) fn draws(&self, case: &Case) -> usize {
+        self.drawn(case).map_or(0, |state| state.draws.len())
+    }
+
+    /// Whether the forward keeps to one value when it is called often with the same arguments;
+    /// two calls may agree where the seventh does not.
+    pub(crate) fn wavers(&self, case: &Case) -> Option<StateReport> {
+        let mut state = self.reach(case).ok()?;
+        let failure =
+            state.examine(&self.places).and_then(|_| state.stands_still(REPEATS)).err()?;
+        Some(StateReport::new(&state, Err(failure), case.steps))
     }
 
     fn steps_of(&self, seed: u64, index: u64) -> usize {
@@ -289,6 +396,8 @@ fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     }
 }
 
+/// Equal calls of a forward whose noise hides a block.
+const REPEATS: usize = 64;
 /// States that are checked between two looks at the results: the same whatever the number of
 /// threads, so that the report is the same too.
 const CHUNK: usize = 8;
@@ -298,33 +407,38 @@ const PARAMETERS_OF_ALL_STATES: usize = 4_000_000;
 const WORTH_A_THREAD: Duration = Duration::from_millis(40);
 
 /// Runs a check to its report.
-pub(crate) fn run(
-    meta: &Meta,
-    kind: Kind,
-    shard: u32,
-    settings: &Settings,
-    problem: &dyn Problem,
-    on_tape: Option<&dyn Problem>,
-) -> Report {
+fn run(run: &Run) -> Report {
     let begun = Instant::now();
-    let name = format!("{}::{}", meta.module, meta.function);
-    let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
-        random::hash_text(0, &format!("{name}{}", meta.type_name.unwrap_or("")))
-    });
+    let Run { meta, kind, settings, seed, watch, .. } = run;
+    let (kind, seed) = (*kind, *seed);
+    watch.turn_to(&Case::new(seed, 0));
     let default = if kind == Kind::RandomInit { 32 } else { 16 };
     let asked = environment("GRADCHECK_CASES").or(settings.cases);
     let places = meta.places.join(", ");
+    let (problem, on_tape) = (&*run.problem, run.on_tape.as_deref());
     let progress = Progress::new(meta.function);
-    let mut checker =
-        Checker { kind, settings, problem, on_tape, places, cases: 0, parameters: 0, progress };
+    let mut checker = Checker {
+        kind,
+        settings,
+        problem,
+        on_tape,
+        places,
+        cases: 0,
+        parameters: 0,
+        progress,
+        watch,
+        gathers: picture::folder().is_some(),
+    };
     checker.parameters = checker.parameters(seed);
     let cases: u32 = asked.unwrap_or_else(|| affordable(checker.parameters, default));
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
-        (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(shard)).collect();
+        (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(run.shard)).collect();
     checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
+    report.gathered = checker.gathers.then(Box::default);
     let known = persist::load(meta);
+    watch.cases.store(known.len() + indices.len(), Ordering::Relaxed);
     if !known.is_empty() {
         let results = evaluate(&checker, &known, None);
         report.add(known.into_iter().zip(results).collect());
@@ -347,6 +461,10 @@ pub(crate) fn run(
         done += chunk.len();
         report.add(cases.into_iter().zip(results).collect());
     }
+    if report.trouble.is_some() {
+        // What follows calls the user's code again, which may be slow.
+        *run.failing.lock().expect("no holder panics") = Some(report.clone());
+    }
     report.conclude(&checker);
     if let Some(case) = report.failing_case() {
         let root = std::path::Path::new(meta.manifest_dir);
@@ -356,6 +474,7 @@ pub(crate) fn run(
         });
     }
     report.elapsed = begun.elapsed();
+    report.gather(&checker);
     report
 }
 
@@ -364,7 +483,8 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
     let mut results: Vec<Option<Judged>> = cases.iter().map(|_| None).collect();
     let begun = Instant::now();
     let judged = |case: &Case| {
-        let judged = turn::with(checker.parameters, || Judged::new(checker.case(case)));
+        let judge = || Judged::new(checker.case(case), checker.gathers);
+        let judged = checker.in_turn(checker.parameters, judge);
         checker.progress.add(
             checker.cases,
             judged.is_wrong(),
@@ -392,42 +512,123 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
         let shared = Mutex::new(&mut results);
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| {
+                let judge = || {
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
                         let Some(case) = cases.get(i) else { break };
                         let result = judged(case);
                         shared.lock().expect("no holder panics")[i] = Some(result);
                     }
-                });
+                };
+                let thread = Builder::new().stack_size(deadline::stack_size());
+                thread.spawn_scoped(scope, judge).expect("a thread for the check");
             }
         });
     }
     results.into_iter().map(|result| result.expect("every case was judged")).collect()
 }
 
+/// A check that a generated test asks for.
+struct Run {
+    meta: Meta,
+    kind: Kind,
+    shard: u32,
+    settings: Settings,
+    seed: u64,
+    problem: Box<dyn Problem>,
+    /// The same with the tape scalar, forward only.
+    on_tape: Option<Box<dyn Problem>>,
+    watch: Arc<Watch>,
+    /// The report once a state has failed, before that is made smaller.
+    failing: Mutex<Option<Report>>,
+}
+
+impl Run {
+    fn new(
+        meta: Meta,
+        kind: Kind,
+        shard: u32,
+        settings: Settings,
+        problem: Box<dyn Problem>,
+    ) -> Run {
+        let seed = environment("GRADCHECK_SEED").or(settings.seed).unwrap_or_else(|| {
+            let Meta { module, function, .. } = meta;
+            let name = format!("{module}::{function}{}", meta.type_name.unwrap_or(""));
+            random::hash_text(0, &name)
+        });
+        let (watch, failing) = (Arc::default(), Mutex::default());
+        Run { meta, kind, shard, settings, seed, problem, on_tape: None, watch, failing }
+    }
+
+    /// Runs the check for no longer than its limit, prints one line if it passes, and fails the
+    /// test with the report if it does not.
+    fn finish(self) {
+        let _hush = Hush::new();
+        let limit = deadline::limit(environment("GRADCHECK_TIMEOUT"), self.settings.timeout);
+        let (this, name) = (Arc::new(self), self_name());
+        let worker = Arc::clone(&this);
+        let report = deadline::within(limit, &name, &this.watch, move || run(&worker))
+            .unwrap_or_else(|stopped| this.given_up(*stopped));
+        let page = picture::publish(&report);
+        if report.trouble.is_some() {
+            // The report is the message; the panic only ends the test.
+            eprintln!("{report}{page}");
+            crate::panics::end_test(report.headline());
+        }
+        println!("{}{page}", report.summary());
+    }
+
+    /// The report of a check that did not come to its end.
+    fn given_up(self: &Arc<Run>, mut stopped: Stopped) -> Report {
+        let found = self.failing.lock().expect("no holder panics").take();
+        let mut report = found.unwrap_or_else(|| Report::new(&self.meta, self.kind, self.seed));
+        if let Some(case) = report.failing_case().or(stopped.case.as_ref()).cloned() {
+            let this = Arc::clone(self);
+            // Drawing may be what does not return.
+            let redrawn = deadline::within(REDRAW, &self_name(), &Arc::default(), move || {
+                let mut draw = Draw::describing(&case);
+                let mut session = this.problem.session();
+                let _ = caught("drawing the state", || session.draw(&mut draw));
+                draw
+            });
+            if let Ok(draw) = redrawn {
+                stopped.dims = draw.dims.into_iter().map(|dim| (dim.name, dim.value)).collect();
+                stopped.draws = draw.described;
+            }
+        }
+        report.stop(stopped);
+        report
+    }
+}
+
+/// How long the state that a check stopped at may take to be drawn again.
+const REDRAW: Option<Duration> = Some(Duration::from_secs(1));
+
+/// The running test's name, for the thread that works for it.
+fn self_name() -> String {
+    std::thread::current().name().unwrap_or("gradcheck").to_owned()
+}
+
 /// Runs a check, prints one line if it passes, and fails the test with the report if it does not.
-pub fn check(meta: &Meta, kind: Kind, shard: u32, settings: Settings, problem: &dyn Problem) {
-    finish(&run(meta, kind, shard, &settings, problem, None));
+pub fn check(
+    meta: Meta,
+    kind: Kind,
+    shard: u32,
+    settings: Settings,
+    problem: impl Problem + 'static,
+) {
+    Run::new(meta, kind, shard, settings, Box::new(problem)).finish();
 }
 
 /// The same where the forward can also be run on the tape.
 pub fn check_exact(
-    meta: &Meta,
+    meta: Meta,
     kind: Kind,
     shard: u32,
     settings: Settings,
-    problem: &dyn Problem,
-    on_tape: &dyn Problem,
+    problem: impl Problem + 'static,
+    on_tape: impl Problem + 'static,
 ) {
-    finish(&run(meta, kind, shard, &settings, problem, Some(on_tape)));
-}
-
-fn finish(report: &Report) {
-    if report.trouble.is_some() {
-        // The report is the message; the panic only ends the test.
-        eprintln!("{report}");
-        crate::panics::end_test(report.headline());
-    }
-    println!("{}", report.summary());
+    let run = Run::new(meta, kind, shard, settings, Box::new(problem));
+    Run { on_tape: Some(Box::new(on_tape)), ..run }.finish();
 }

@@ -13,6 +13,8 @@ pub(crate) mod exact;
 
 /// Wrong components that are confirmed one by one; beyond them the first steps must do.
 const CONFIRMED: usize = 24;
+/// Forwards that fits may cost in one state, and never more than twice its parameters beyond.
+const FITS: usize = 4_000;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 
@@ -95,9 +97,41 @@ fn exhaustive(
             exhaustive_over(state, &mut evidence, &mut bench, all, &mut suspects);
         }
     }
+    if evidence.verdict.contains(&Verdict::Undecided) {
+        let around = state.around();
+        lenient(&mut evidence, &around);
+        refine(state, &mut evidence, &mut bench, &mut suspects);
+    }
     acquit(state, &mut evidence, &mut bench, &suspects)?;
-    lenient(&mut evidence);
+    if evidence.verdict.contains(&Verdict::Undecided) {
+        let around = state.around();
+        lenient(&mut evidence, &around);
+    }
     Ok(evidence)
+}
+
+/// Measures again, with fits allowed, what differences left open.
+fn refine(
+    state: &mut State<'_>,
+    evidence: &mut Evidence,
+    bench: &mut Bench,
+    suspects: &mut Vec<Suspect>,
+) {
+    bench.kernel.allow_fits(FITS.max(2 * state.primal.values.len()));
+    match state.form {
+        Form::Gradient => {
+            for i in 0..evidence.analytic.len() {
+                if evidence.verdict[i] == Verdict::Undecided && bench.kernel.may_fit() {
+                    let g = evidence.analytic[i];
+                    let estimate = bench.component(state, i, g, evidence.tolerance_of(i));
+                    record(evidence, i, &estimate, suspects);
+                }
+            }
+        }
+        // Their outputs share a line.
+        Form::Tangent | Form::Jacobian => {}
+    }
+    bench.kernel.allow_fits(0);
 }
 
 /// Measures every output along the tangent.
@@ -178,10 +212,7 @@ fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: u
 }
 
 fn bench(state: &mut State<'_>, settings: &Settings) -> Bench {
-    let direction = match state.form {
-        Form::Tangent => state.along_tangent(),
-        _ => state.random_direction(0x6e6f_6973),
-    };
+    let direction = state.noise_direction();
     let noise = numeric::estimate_noise(&mut state.along(&direction));
     let roundoff = state.primal.roundoff().max(state.output_roundoff());
     Bench { noise, epsilon: settings.epsilon_at(roundoff), kernel: Kernel::default() }
@@ -217,8 +248,13 @@ fn acquit(
         return Ok(());
     }
     let asked: Vec<usize> = suspects.iter().map(|s| s.component).collect();
-    let own = state.analytic_bound(&evidence.analytic, &asked);
-    let rounding = 1e4 * state.primal.roundoff() * norm(evidence.analytic.iter().copied());
+    let direction = state.noise_direction();
+    let inner = state.output_roundoff();
+    let inner = numeric::inner_roundoff(&mut state.along(&direction), inner);
+    let around = state.around();
+    let own = state.analytic_bound(&evidence.analytic, &asked, inner, &around);
+    let size = norm(evidence.analytic.iter().copied()).max(norm(around.iter().copied()));
+    let rounding = 1e4 * state.primal.roundoff().max(inner) * size;
     let mut aside = Vec::new();
     for (suspect, &own) in suspects.iter().zip(&own) {
         let i = suspect.component;
@@ -270,18 +306,23 @@ fn acquit(
     Ok(())
 }
 
-/// A component too small to be resolved beside itself agrees if both it and its bound are under
-/// the tolerance beside the root mean square of its block.
-fn lenient(evidence: &mut Evidence) {
+/// A component too small to be resolved beside itself agrees if both its difference and its bound
+/// are under the tolerance beside the root mean square of its block, here or where the state
+/// would be half its scale away: `around` has the gradient there. At a stationary point every
+/// gradient is rounding, and agrees if it is no more than that.
+fn lenient(evidence: &mut Evidence, around: &[f64]) {
     for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        let analytic = &evidence.analytic[block.range.clone()];
-        let rms = norm(analytic.iter().copied()) / (analytic.len() as f64).sqrt();
+        let rms = |values: &[f64]| {
+            let own = &values[block.range.clone()];
+            norm(own.iter().copied()) / (own.len() as f64).sqrt()
+        };
+        let size = rms(&evidence.analytic).max(rms(around));
         let measured: Vec<usize> = evidence.numeric.own(block.range.clone()).collect();
         for i in measured {
             let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
             if evidence.verdict[i] == Verdict::Undecided
-                && difference <= tolerance * rms
-                && evidence.bound[i] <= tolerance * rms
+                && difference <= tolerance * size
+                && evidence.bound[i] <= tolerance * size
             {
                 evidence.verdict[i] = Verdict::Agrees;
             }
@@ -297,8 +338,16 @@ pub struct Planted {
     pub planted: usize,
     /// Those that the evidence would have shown to be wrong.
     pub caught: usize,
+    /// The same by kind, in the order of [`Planted::KINDS`]: planted, and caught.
+    pub by_kind: [(usize, usize); Planted::KINDS.len()],
     /// For each block: a zero or a flipped sign in its place would have been wrong.
     pub exercised: Vec<bool>,
+}
+
+impl Planted {
+    /// What is planted in each block, in words.
+    pub const KINDS: [&'static str; 5] =
+        ["zero block", "flipped sign", "scaled by 1.01", "transposed", "one component doubled"];
 }
 
 /// Whether the evidence would have shown `value` in the place of component `i` to be wrong.
@@ -359,6 +408,8 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
                 || slopes().any(|slope| off(slope).abs() > slope.bound);
             result.planted += 1;
             result.caught += usize::from(caught);
+            result.by_kind[number].0 += 1;
+            result.by_kind[number].1 += usize::from(caught);
             exercised |= caught && number < 2;
         }
         result.exercised.push(exercised);

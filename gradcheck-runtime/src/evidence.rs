@@ -13,6 +13,8 @@ pub struct Block {
     /// Extents of the axes, outermost first; `[]` for a scalar. A Jacobian's block has the
     /// number of outputs and the number of parameters.
     pub shape: Vec<usize>,
+    /// The last axis holds real and imaginary parts.
+    pub complex: bool,
     /// Where its components stand in the flattened vectors.
     pub range: Range<usize>,
     /// Unit roundoff of its scalar type.
@@ -41,8 +43,29 @@ impl Block {
             index[axis] = rest % extent;
             rest /= extent;
         }
+        let part = match self.complex {
+            true if index.pop() == Some(0) => ".re",
+            true => ".im",
+            false => "",
+        };
+        if index.is_empty() {
+            return format!("{}{part}", self.name);
+        }
         let index: Vec<String> = index.iter().map(ToString::to_string).collect();
-        format!("{}[{}]", self.name, index.join(", "))
+        format!("{}[{}]{part}", self.name, index.join(", "))
+    }
+
+    /// The shape in words: `[2, 3]`, or `[2, 3] complex`.
+    pub(crate) fn extents(&self) -> String {
+        extents(&self.shape, self.complex)
+    }
+}
+
+/// A shape in words. The axis of real and imaginary parts is no axis to a reader.
+pub(crate) fn extents(shape: &[usize], complex: bool) -> String {
+    match shape {
+        [axes @ .., _] if complex => format!("{axes:?} complex"),
+        _ => format!("{shape:?}"),
     }
 }
 

@@ -4,7 +4,9 @@
 //! [`FlattenMut`] does the same with write access, which is what a perturbation needs. Both are
 //! implemented here for scalars, `ndarray` arrays of any dimension and memory layout, `Vec`,
 //! arrays, slices, tuples, `Option`, `Box` and string-keyed maps, and derived for structs by
-//! `#[derive(Flatten)]`.
+//! `#[derive(Flatten)]`. With the features of these names, also for the matrices, vectors and
+//! views of `nalgebra` and `faer`, static and dynamic, and for `num_complex::Complex`, alone or in
+//! any of these.
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
@@ -14,6 +16,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ndarray::{ArrayBase, Data, DataMut, Dimension};
+
+#[cfg(feature = "num-complex")]
+mod complex;
+#[cfg(feature = "faer")]
+mod faer;
+#[cfg(any(feature = "faer", feature = "nalgebra"))]
+mod matrix;
+#[cfg(feature = "nalgebra")]
+mod nalgebra;
 
 /// A real number that a parameter, a gradient or an output is made of.
 ///
@@ -56,6 +67,77 @@ impl Scalar for f32 {
     }
 }
 
+/// What an array is made of: a real number, or a complex one, which is two.
+pub trait Element: Copy + 'static {
+    /// The real number.
+    type Real: Scalar;
+    /// How many of them there are: 1, or 2 for a complex number, its real part first.
+    const PARTS: usize;
+    /// Part number `part`.
+    fn part(self, part: usize) -> Self::Real;
+    /// Replaces part number `part`.
+    fn set_part(&mut self, part: usize, value: Self::Real);
+    /// No part differs from zero.
+    fn zero() -> Self;
+}
+
+impl<T: Scalar> Element for T {
+    type Real = T;
+    const PARTS: usize = 1;
+    fn part(self, _: usize) -> T {
+        self
+    }
+    fn set_part(&mut self, _: usize, value: T) {
+        *self = value;
+    }
+    fn zero() -> T {
+        T::from_f64(0.0)
+    }
+}
+
+/// Part number `part` of an element, in `f64`.
+fn get_part<T: Element>(element: &T, part: usize) -> f64 {
+    element.part(part).to_f64()
+}
+
+/// Stores `value`, rounded to the scalar type, as part number `part` of an element.
+fn set_part<T: Element>(element: &mut T, part: usize, value: f64) {
+    element.set_part(part, T::Real::from_f64(value));
+}
+
+/// Appends all parts of the elements.
+fn append<'a, T: Element>(elements: impl Iterator<Item = &'a T>, out: &mut Vec<f64>) {
+    if T::PARTS == 1 {
+        // What most forwards wait for: no check for room at each number.
+        return out.extend(elements.map(|element| get_part(element, 0)));
+    }
+    for element in elements {
+        for part in 0..T::PARTS {
+            out.push(get_part(element, part));
+        }
+    }
+}
+
+/// Stores `values`, as many as the elements have parts.
+fn store<'a, T: Element>(elements: impl Iterator<Item = &'a mut T>, values: &[f64]) {
+    if T::PARTS == 1 {
+        return elements.zip(values).for_each(|(element, &value)| set_part(element, 0, value));
+    }
+    for (element, values) in elements.zip(values.chunks(T::PARTS)) {
+        for (part, &value) in values.iter().enumerate() {
+            set_part(element, part, value);
+        }
+    }
+}
+
+/// The shape of a block of elements: that of the array, and one axis more for parts.
+fn with_parts<T: Element>(shape: &[usize]) -> Cow<'_, [usize]> {
+    match T::PARTS {
+        1 => Cow::Borrowed(shape),
+        parts => Cow::Owned([shape, &[parts]].concat()),
+    }
+}
+
 /// One block of scalars, read in logical (row-major) order whatever its memory layout.
 pub trait Scalars {
     /// Number of scalars.
@@ -82,6 +164,11 @@ pub trait Scalars {
     /// A plain sequence without a shape of its own (`Vec`, slice, array, scalar), which may
     /// stand for a block of any shape with as many scalars.
     fn is_flat(&self) -> bool;
+    /// The scalars are the parts of complex numbers: the last axis of the block has two, the real
+    /// part and the imaginary one.
+    fn is_complex(&self) -> bool {
+        false
+    }
 }
 
 /// One block of scalars that can be written to.
@@ -108,16 +195,18 @@ fn make_room(values: &mut Vec<f64>, count: usize) {
     }
 }
 
-/// [`Scalars::in_pieces`] for all scalars, in order.
-fn show_pieces<'a, T: Scalar>(
-    scalars: impl Iterator<Item = &'a T>,
+/// [`Scalars::in_pieces`] for all elements, in order.
+fn show_pieces<'a, T: Element>(
+    elements: impl Iterator<Item = &'a T>,
     visit: &mut dyn FnMut(usize, &[f64]),
 ) {
     let mut piece = [0.0; PIECE];
     let (mut start, mut used) = (0, 0);
-    for scalar in scalars {
-        piece[used] = scalar.to_f64();
-        used += 1;
+    for element in elements {
+        for part in 0..T::PARTS {
+            piece[used] = get_part(element, part);
+            used += 1;
+        }
         if used == PIECE {
             visit(start, &piece);
             start += used;
@@ -129,26 +218,38 @@ fn show_pieces<'a, T: Scalar>(
     }
 }
 
-/// Scalars that are handed over at a time.
+/// Scalars that are handed over at a time: whole elements, of one part or of two.
 const PIECE: usize = 128;
 
-/// [`ScalarsMut::set_range`] for the scalars of the range, in order.
-fn store_pieces<'a, T: Scalar>(
-    scalars: impl Iterator<Item = &'a mut T>,
+/// The elements that have their scalars in a range, if only in part.
+fn elements_of<T: Element>(range: &Range<usize>) -> Range<usize> {
+    range.start / T::PARTS..range.end.div_ceil(T::PARTS)
+}
+
+/// [`ScalarsMut::set_range`] for the elements that have scalars in the range, in order.
+fn store_pieces<'a, T: Element>(
+    elements: impl Iterator<Item = &'a mut T>,
     range: Range<usize>,
     source: &mut dyn FnMut(usize, &mut [f64]),
 ) {
     let mut piece = [0.0; PIECE];
     let (mut start, mut used) = (range.start, PIECE);
-    for scalar in scalars {
-        if used == PIECE {
-            let count = PIECE.min(range.end - start);
-            source(start, &mut piece[..count]);
-            start += count;
-            used = 0;
+    // The range may begin or end within an element.
+    let mut first = range.start % T::PARTS;
+    let mut left = range.len();
+    for element in elements {
+        for part in first..T::PARTS.min(first + left) {
+            if used == PIECE {
+                let count = PIECE.min(range.end - start);
+                source(start, &mut piece[..count]);
+                start += count;
+                used = 0;
+            }
+            set_part(element, part, piece[used]);
+            used += 1;
+            left -= 1;
         }
-        *scalar = T::from_f64(piece[used]);
-        used += 1;
+        first = 0;
     }
 }
 
@@ -196,7 +297,8 @@ pub trait VisitorMut {
     message = "`{Self}` cannot be flattened into named scalars",
     label = "neither an array, a scalar, nor made of them",
     note = "derive it for your own struct: `#[cfg_attr(test, derive(gradcheck_runtime::Flatten))]`",
-    note = "a field that is no parameter is left out by `#[flatten(skip)]`"
+    note = "a field that is no parameter is left out by `#[flatten(skip)]`",
+    note = "types of nalgebra, faer and num-complex: a feature of that name of gradcheck-runtime"
 )]
 pub trait Flatten {
     /// Shows every block to `visitor`, always in the same order.
@@ -219,7 +321,8 @@ pub trait Flatten {
     message = "the scalars of `{Self}` cannot be perturbed",
     label = "neither an owned array, a scalar, nor made of them",
     note = "derive `Flatten` for your own struct: `#[cfg_attr(test, derive(gradcheck_runtime::Flatten))]`",
-    note = "a field that is no parameter is left out by `#[flatten(skip)]`"
+    note = "a field that is no parameter is left out by `#[flatten(skip)]`",
+    note = "types of nalgebra, faer and num-complex: a feature of that name of gradcheck-runtime"
 )]
 pub trait FlattenMut: Flatten {
     /// Shows every block to `visitor`, in the order of [`Flatten::flatten`].
@@ -246,42 +349,44 @@ impl<B, T> Flat<B, T> {
     }
 }
 
-impl<T: Scalar, B: AsRef<[T]>> Scalars for Flat<B, T> {
+impl<T: Element, B: AsRef<[T]>> Scalars for Flat<B, T> {
     fn len(&self) -> usize {
-        self.0.as_ref().len()
+        self.0.as_ref().len() * T::PARTS
     }
     fn get(&self, i: usize) -> f64 {
-        self.0.as_ref()[i].to_f64()
+        get_part(&self.0.as_ref()[i / T::PARTS], i % T::PARTS)
     }
     fn append_to(&self, out: &mut Vec<f64>) {
-        make_room(out, self.0.as_ref().len());
-        out.extend(self.0.as_ref().iter().map(|x| x.to_f64()));
+        make_room(out, Scalars::len(self));
+        append(self.0.as_ref().iter(), out);
     }
     fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
         show_pieces(self.0.as_ref().iter(), visit);
     }
     fn roundoff(&self) -> f64 {
-        T::ROUNDOFF
+        T::Real::ROUNDOFF
     }
     fn tape_id(&self, i: usize) -> Option<u32> {
-        self.0.as_ref()[i].tape_id()
+        self.0.as_ref()[i / T::PARTS].part(i % T::PARTS).tape_id()
     }
     fn is_flat(&self) -> bool {
         true
     }
+    fn is_complex(&self) -> bool {
+        T::PARTS == 2
+    }
 }
 
-impl<T: Scalar, B: AsRef<[T]> + AsMut<[T]>> ScalarsMut for Flat<B, T> {
+impl<T: Element, B: AsRef<[T]> + AsMut<[T]>> ScalarsMut for Flat<B, T> {
     fn set(&mut self, i: usize, value: f64) {
-        self.0.as_mut()[i] = T::from_f64(value);
+        set_part(&mut self.0.as_mut()[i / T::PARTS], i % T::PARTS, value);
     }
     fn set_all(&mut self, values: &[f64]) {
-        for (x, &value) in self.0.as_mut().iter_mut().zip(values) {
-            *x = T::from_f64(value);
-        }
+        store(self.0.as_mut().iter_mut(), values);
     }
     fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
-        store_pieces(self.0.as_mut()[range.clone()].iter_mut(), range, source);
+        let elements = elements_of::<T>(&range);
+        store_pieces(self.0.as_mut()[elements].iter_mut(), range, source);
     }
 }
 
@@ -326,24 +431,21 @@ fn unravel(mut i: usize, shape: &[usize]) -> Vec<usize> {
 
 impl<T, S, D> Scalars for ArrayBase<S, D>
 where
-    T: Scalar,
+    T: Element,
     S: Data<Elem = T>,
     D: Dimension,
 {
     fn len(&self) -> usize {
-        ArrayBase::len(self)
+        ArrayBase::len(self) * T::PARTS
     }
     fn get(&self, i: usize) -> f64 {
-        match self.as_slice() {
-            Some(slice) => slice[i].to_f64(),
-            None => self.view().into_dyn()[&*unravel(i, self.shape())].to_f64(),
-        }
+        get_part(&at(self, i / T::PARTS), i % T::PARTS)
     }
     fn append_to(&self, out: &mut Vec<f64>) {
-        make_room(out, ArrayBase::len(self));
+        make_room(out, Scalars::len(self));
         match self.as_slice() {
-            Some(slice) => out.extend(slice.iter().map(|x| x.to_f64())),
-            None => out.extend(self.iter().map(|x| x.to_f64())),
+            Some(slice) => append(slice.iter(), out),
+            None => append(self.iter(), out),
         }
     }
     fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
@@ -353,60 +455,72 @@ where
         }
     }
     fn roundoff(&self) -> f64 {
-        T::ROUNDOFF
+        T::Real::ROUNDOFF
     }
     fn tape_id(&self, i: usize) -> Option<u32> {
-        self.view().into_dyn()[&*unravel(i, self.shape())].tape_id()
+        at(self, i / T::PARTS).part(i % T::PARTS).tape_id()
     }
     fn is_flat(&self) -> bool {
         false
+    }
+    fn is_complex(&self) -> bool {
+        T::PARTS == 2
+    }
+}
+
+/// Element `i` in logical order.
+fn at<T: Copy, D: Dimension>(array: &ArrayBase<impl Data<Elem = T>, D>, i: usize) -> T {
+    match array.as_slice() {
+        Some(slice) => slice[i],
+        None => array.view().into_dyn()[&*unravel(i, array.shape())],
     }
 }
 
 impl<T, S, D> ScalarsMut for ArrayBase<S, D>
 where
-    T: Scalar,
+    T: Element,
     S: DataMut<Elem = T>,
     D: Dimension,
 {
     fn set(&mut self, i: usize, value: f64) {
+        let (i, part) = (i / T::PARTS, i % T::PARTS);
         match self.as_slice_mut() {
-            Some(slice) => slice[i] = T::from_f64(value),
+            Some(slice) => set_part(&mut slice[i], part, value),
             None => {
                 let index = unravel(i, self.shape());
-                self.view_mut().into_dyn()[&*index] = T::from_f64(value);
+                set_part(&mut self.view_mut().into_dyn()[&*index], part, value);
             }
         }
     }
     fn set_all(&mut self, values: &[f64]) {
-        let store = |(x, &value): (&mut T, &f64)| *x = T::from_f64(value);
         match self.as_slice_mut() {
-            Some(slice) => slice.iter_mut().zip(values).for_each(store),
-            None => self.iter_mut().zip(values).for_each(store),
+            Some(slice) => store(slice.iter_mut(), values),
+            None => store(self.iter_mut(), values),
         }
     }
     fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        let elements = elements_of::<T>(&range);
         match self.as_slice_mut() {
-            Some(slice) => store_pieces(slice[range.clone()].iter_mut(), range, source),
+            Some(slice) => store_pieces(slice[elements].iter_mut(), range, source),
             None => {
-                let scalars = self.iter_mut().skip(range.start).take(range.len());
-                store_pieces(scalars, range, source);
+                let elements = self.iter_mut().skip(elements.start).take(elements.len());
+                store_pieces(elements, range, source);
             }
         }
     }
 }
 
-impl<T: Scalar, S: Data<Elem = T>, D: Dimension> Flatten for ArrayBase<S, D> {
+impl<T: Element, S: Data<Elem = T>, D: Dimension> Flatten for ArrayBase<S, D> {
     fn flatten(&self, visitor: &mut dyn Visitor) {
-        visitor.block(self.shape(), self);
+        visitor.block(&with_parts::<T>(self.shape()), self);
     }
 }
 
-impl<T: Scalar, S: DataMut<Elem = T>, D: Dimension> FlattenMut for ArrayBase<S, D> {
+impl<T: Element, S: DataMut<Elem = T>, D: Dimension> FlattenMut for ArrayBase<S, D> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
         // A dimension of its own, which most of them hold without an allocation.
         let shape = self.raw_dim();
-        visitor.block(shape.slice(), self);
+        visitor.block(&with_parts::<T>(shape.slice()), self);
     }
 }
 

@@ -21,6 +21,21 @@ pub mod when_a_check_fails {
     //! - The **smallest case**: the draws after shrinking, and how to run it again. The case is
     //!   also kept in `proptest-regressions` and tried first the next time.
     //!
+    //! # Look at it
+    //!
+    //! `GRADCHECK_REPORT=folder cargo test` draws a page for each check.
+    //!
+    //! - The **maps** show each block of the largest failing state: blue agrees, the darker the
+    //!   closer to the tolerance; orange with a cross is wrong; stripes are kinks; dots are undecided. A
+    //!   row, a triangle or a single cell says more than a number.
+    //! - **Error against the step** is of the worst component: how far the central difference with step
+    //!   h is from the best numeric value. On the left it falls as the noise of the forward over h, on the
+    //!   right it rises as h^2. The orange line is what the gradient itself is off by: where it stands
+    //!   high above the valley, no step is to blame.
+    //! - **Along training** tells whether a fault is there from the start, or comes with where the run
+    //!   leads.
+    //! - **Planted faults** tell what the check would have caught.
+    //!
     //! The same report stands in a [`StateReport`](crate::StateReport):
     //!
     //! ```
@@ -50,6 +65,7 @@ pub mod when_a_check_fails {
     //! | words | look for |
     //! | --- | --- |
     //! | sign flipped | `y - a` for `a - y`; a minus of an inner derivative; ascent for descent |
+    //! | conjugated | another [convention](crate::Convention) than the check's, or a `conj` missing |
     //! | scaled by K | with a size behind it (`= m`) a mean's `1/m`, missing or done twice; 2 or 0.5 at a square |
     //! | scaled by K to L | a norm, a weight or a drawn setting that is left out: the factor differs between states |
     //! | scaled, or a constant offset, for each index of an axis | a factor of that axis, or a mean that is not subtracted |
@@ -61,12 +77,14 @@ pub mod when_a_check_fails {
     //! | transposed, reversed, shifted by one, in another order | the index arithmetic; row-major for column-major |
     //! | A swapped with B, another block's gradient | the order of a returned tuple, or of the fields |
     //! | one slice for all | a broadcast in place of a sum, or a mean for a sum |
+    //! | first, or last, slice in place of the sum over m; left out of it | a sum that is overwritten, not added to; an edge of the loop over m. Told by the same draws with one slice and with one less, where the range of `m` allows them |
     //! | zero where the numeric is not, or the reverse | a mask |
     //! | clipped at K | a gradient clipping left in |
     //! | errors of the size of single precision | a part that is computed in `f32` |
     //! | one component of N, some components | an edge of a loop; the region is named if it has one (first slice, diagonal, negative parameters) |
     //! | wrong only after training | saturated and dead units, or state that an earlier call left behind |
     //! | wrong only where n >= 2 | one slice in place of a sum over n |
+    //! | numbers of another failing state | the case that is shown does not have this fault |
     //! | no known shape | no guess is made: start from the smallest case and its worst component |
     //!
     //! [`diagnose`](crate::diagnose) says when a shape is believed.
@@ -84,6 +102,7 @@ pub mod when_a_check_fails {
     //! | wrong shape | the report lists what is missing and what does not fit |
     //! | not finite | a NaN or an infinity in the forward or the gradient: a fault, or a state outside the domain; draw others |
     //! | returned an error, panicked | the message is shown |
+    //! | not done after 10 min | a call that never returns: the report names it and its state. A slow one: fewer `cases`, smaller `dims`, `method`, or more time with `timeout = Duration::from_secs(3600)` or GRADCHECK_TIMEOUT=3600 |
     //! | the training run diverged | a lower `learning_rate`, or none: then each step is halved until the forward decreases |
     //! | nothing to perturb, the forward returns nothing | an empty `wrt` or output; start the sizes at 1 |
     //! | no state could be drawn | the strategy rejected too much |
@@ -96,6 +115,10 @@ pub mod when_a_check_fails {
     //! *never exercised*: the forward does not use it, no drawn state reaches it (a unit that is
     //! dead everywhere), or rounding hides it. Draw states in which it matters. Where the gradient is
     //! zero by design, such as for a bias before a normalisation, write `allow_zero(b)`.
+    //!
+    //! This is asked of random initialisations. Training may end in a perfect fit, where the
+    //! gradient is rounding and nothing can be said of it: that is no fault, so the test passes, and
+    //! its line says `NOT TESTED after training`, with the blocks. Fewer steps leave something to check.
     //!
     //! # Many components are undecided
     //!
@@ -125,6 +148,9 @@ pub mod when_a_check_fails {
     //!
     //! # Before blaming the check
     //!
+    //! - Is a complex gradient wrong in every imaginary part, or by a factor of 2 throughout? Say which
+    //!   [convention](crate::Convention) it follows.
+    //! - Is a complex Jacobian that of a holomorphic function? Others have none; take a `cotangent`.
     //! - Keep a penalty, and every constant factor, on both sides: in the forward and in the gradient.
     //! - The forward that is checked ought to be the one that is trained, dropout apart.
     //! - Does the forward round to `f32` inside? [Then set the tolerance](super::numeric_derivative#what-it-cannot-know).
@@ -207,12 +233,8 @@ pub mod numeric_derivative {
     //!
     //! # Without differences
     //!
-    //! With `exact = F` the state is drawn a second time from the same seeds with the tape
-    //! scalar [`Var`](crate::var::Var). One forward and one sweep back give every component to
-    //! rounding, with a running error bound, at any state and without a step. Ties in `max`, `abs` and
-    //! comparisons are counted, and a component that disagrees is measured by a difference before it is
-    //! called wrong. A forward that converts a variable out of its scalar, or has another value on the
-    //! tape, is differenced instead, with a note.
+    //! With `exact = F` a tape gives the derivative, and a difference only confirms that it is one:
+    //! [its own page](super::exact_derivative).
     //!
     //! # What it cannot know
     //!
@@ -252,4 +274,119 @@ pub mod numeric_derivative {
     //!   rounding takes over.
     //! - N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.3, and
     //!   J. H. Wilkinson: the running error analysis behind the tape's bounds.
+}
+
+pub mod exact_derivative {
+    //! The derivative without differences (`exact = F`): how it is judged, and how far it goes.
+    //!
+    //! # What to change in a forward
+    //!
+    //! Only the forward becomes generic over its scalar; the gradient stays an `f64` function.
+    //!
+    //! ```diff
+    //! -fn loss(w: &Array1<f64>, x: &Array2<f64>) -> f64 {
+    //! -    x.dot(w).mapv(|z| z.max(0.0) + (-z.abs()).exp().ln_1p()).sum() / x.nrows() as f64
+    //! +fn loss<F: NdFloat>(w: &Array1<F>, x: &Array2<F>) -> F {
+    //! +    let softplus = |z: F| z.max(F::zero()) + (-z.abs()).exp().ln_1p();
+    //! +    x.dot(w).mapv(softplus).sum() / F::from(x.nrows()).unwrap()
+    //!  }
+    //! ```
+    //!
+    //! `ndarray`'s `NdFloat` has all that such a function asks for; `num_traits::Float` will do where no
+    //! array is computed with. Draws that the forward uses name the scalar, `normal::<F, _>(n)`; a
+    //! range of it is `uniform::<F, _>(n, F::zero()..F::one())`. It is worth it where differences leave
+    //! components undecided (converged, saturated or perfectly fitted states), where a tolerance below
+    //! 1e-7 is wanted, and for many parameters: a check takes some hundreds of forwards' time, whatever
+    //! their number, where differences take two forwards for each.
+    //!
+    //! # How it is judged
+    //!
+    //! The state is drawn a second time from the same seeds with the tape scalar
+    //! [`Var`](crate::var::Var); if the draws differ, the check fails and says where. One forward and
+    //! one sweep back (one for each output of a Jacobian or of a product with a tangent) give every
+    //! component with a running error bound. No threshold is fixed but the tolerance. A component
+    //!
+    //! 1. *agrees* where difference and bound are both under the tolerance;
+    //! 2. is *undecided* where the difference is within the tape's bound, for the forward cancels, or
+    //!    within what rounding may have cost the formula under test: the spread of the gradient under
+    //!    changes by a few roundings, or four roundings of each partial derivative on the tape. That of
+    //!    a function of a pure number counts as of order one, for `1 - t * t` and `p - 1` round so;
+    //! 3. is held against a difference of the forward otherwise. A difference that excludes what the
+    //!    tape says hands the whole state over to differences, with a note;
+    //! 4. is judged at states aside as well, by the tape there, where a comparison ties, exactly or but
+    //!    for rounding, or a function has no derivative. Right all around, it is a *kink*, and the report names
+    //!    the operation. Wrong at one of them, it is *wrong*;
+    //! 5. else is *wrong*.
+    //!
+    //! ```
+    //! use gradcheck_runtime::var::Var;
+    //! use gradcheck_runtime::{Settings, check_exact_at};
+    //! use num_traits::Float;
+    //!
+    //! fn loss<F: Float>(z: &F) -> F {
+    //!     (-*z).exp().ln_1p()
+    //! }
+    //! let slope = |z: &f64| 1.0 / (1.0 + (-z).exp()) - 1.0;
+    //! let check = |z: f64, gradient: &dyn Fn(&f64) -> f64| {
+    //!     let settings = Settings::new().tolerance(1e-12);
+    //!     let (mut at, mut on_tape) = (z, Var::from(z));
+    //!     let forwards = (loss::<f64>, loss::<Var>);
+    //!     check_exact_at(&mut at, &mut on_tape, &settings, forwards, gradient)
+    //! };
+    //! assert_eq!(check(2.0, &slope).counts().agreed, 1);
+    //! assert!(check(2.0, &|z| slope(z) + 1e-11).is_wrong());
+    //! // All digits of `p - 1` are gone: nothing speaks against it, nothing proves it.
+    //! assert_eq!(check(38.0, &slope).counts().undecided, 1);
+    //! assert!(check(38.0, &|z| slope(z) + 1e-14).is_wrong());
+    //! ```
+    //!
+    //! # Second derivatives
+    //!
+    //! [`gradient_of`](crate::var::gradient_of) and [`slope_of`](crate::var::slope_of) make the exact
+    //! gradient of a generic forward, and its slope along a direction, functions that are generic
+    //! themselves. The Jacobian of the first is the Hessian, the gradient of the second a Hessian-vector
+    //! product, so that neither asks for a gradient written by hand:
+    //!
+    //! ```rust,test_harness
+    //! use gradcheck_runtime::gradcheck;
+    //! use ndarray::{Array1, Array2, NdFloat};
+    //!
+    //! fn cost<F: NdFloat>(x: &Array1<F>) -> F {
+    //!     x.mapv(|x| x.exp()).sum() * x.sum()
+    //! }
+    //!
+    //! #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+    //!     forward = gradient_of(&x, cost))]
+    //! fn hessian(x: &Array1<f64>) -> Array2<f64> {
+    //!     let e = x.mapv(f64::exp);
+    //!     let mixed = Array2::from_shape_fn((x.len(), x.len()), |(i, j)| e[i] + e[j]);
+    //!     mixed + Array2::from_diag(&(&e * x.sum()))
+    //! }
+    //!
+    //! #[gradcheck(exact = F, tolerance = 1e-12, dims(n in 1..=4), x in normal::<F, _>(n),
+    //!     v in normal::<F, _>(n), forward = slope_of(&x, &v, cost))]
+    //! fn product(x: &Array1<f64>, v: &Array1<f64>) -> Array1<f64> {
+    //!     hessian(x).dot(v)
+    //! }
+    //! ```
+    //!
+    //! They take one place: a scalar, an array of any dimension, a `Vec` or `[F; N]`; a struct or a
+    //! dictionary of parameters they do not. `gradient_of` runs the forward once for each parameter,
+    //! all on one tape: some tens of parameters, not thousands. `slope_of` runs it once. A rounding of
+    //! the slope at a tie of the forward is not told from one of the forward itself. Without `exact`
+    //! they work too, by differences of an exact first derivative.
+    //!
+    //! # What it cannot see
+    //!
+    //! - `to_f64`, or `F::from(x)` of a variable by way of another type: the derivative is lost
+    //!   there. Such states are differenced, with a note. So are a forward that outgrows the tape (1 GiB,
+    //!   some nineteen million operations), one with another value on the tape, and one that rounds
+    //!   in steps, unless a difference shows the slope that the tape has.
+    //! - A loop that ends by a comparison, such as an iteration that starts at its fixed point: the tape
+    //!   has the derivative of the steps taken. A right gradient disagrees with it, which brings a
+    //!   difference in; one with the same fault as the tape passes.
+    //! - An `f32` gradient: the values compared are those of `f64`.
+    //! - A gradient whose own noise exceeds its error, such as one that is itself a difference.
+    //! - A convention at a kink. A gradient sent to every tie of a maximum is right all around, and is
+    //!   a kink.
 }

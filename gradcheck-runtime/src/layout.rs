@@ -3,8 +3,9 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::evidence::Block;
+use crate::evidence::{Block, extents};
 use crate::flatten::{Flatten, Scalars, ScalarsMut, Step, Visitor, VisitorMut};
+use crate::settings::Convention;
 
 /// [`Step`], owned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,25 @@ pub(crate) struct Leaf {
     pub(crate) range: Range<usize>,
     pub(crate) roundoff: f64,
     pub(crate) flat: bool,
+    /// The last axis holds real and imaginary parts.
+    pub(crate) complex: bool,
+}
+
+impl Leaf {
+    /// The shape without the axis of real and imaginary parts.
+    fn extents(&self) -> &[usize] {
+        &self.shape[..self.shape.len() - usize::from(self.complex)]
+    }
+
+    /// Scalars in one element.
+    fn parts(&self) -> usize {
+        1 + usize::from(self.complex)
+    }
+
+    /// Numbers, complex ones counted once.
+    fn elements(&self) -> usize {
+        self.range.len() / self.parts()
+    }
 }
 
 /// A flattened value: its leaves in order and, side by side, its scalars.
@@ -90,6 +110,21 @@ impl Tree {
         self.leaves.iter().map(|leaf| leaf.roundoff).fold(0.0, f64::max)
     }
 
+    /// What turns each scalar of a gradient in this convention into a real partial derivative;
+    /// empty where nothing needs it.
+    pub(crate) fn factors(&self, convention: Convention) -> Vec<f64> {
+        if !self.leaves.iter().any(|leaf| leaf.complex) {
+            return Vec::new();
+        }
+        let mut factors = vec![1.0; self.values.len()];
+        for leaf in self.leaves.iter().filter(|leaf| leaf.complex) {
+            for parts in factors[leaf.range.clone()].chunks_mut(2) {
+                parts.copy_from_slice(&convention.factors());
+            }
+        }
+        factors
+    }
+
     fn push(&mut self, shape: &[usize], scalars: &dyn Scalars) {
         let start = self.values.len();
         scalars.append_to(&mut self.values);
@@ -99,6 +134,7 @@ impl Tree {
             range: start..self.values.len(),
             roundoff: scalars.roundoff(),
             flat: scalars.is_flat(),
+            complex: scalars.is_complex() && shape.last() == Some(&2),
         });
     }
 
@@ -130,6 +166,7 @@ impl Tree {
                     name: path(&leaf.steps[usize::from(short)..]),
                     full_name: path(&leaf.steps),
                     shape: leaf.shape.clone(),
+                    complex: leaf.complex,
                     range: leaf.range.clone(),
                     roundoff: leaf.roundoff,
                     jacobian: None,
@@ -383,8 +420,18 @@ impl Runs {
         self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
+    /// The positions one by one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().cloned().flatten()
+    }
+
+    /// The least of them.
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.0.iter().map(|run| run.start).min()
+    }
+
     /// The positions numbered `range`.
-    fn slice(&self, range: Range<usize>) -> Runs {
+    pub(crate) fn slice(&self, range: Range<usize>) -> Runs {
         let (mut taken, mut at) = (Runs::default(), 0);
         for run in &self.0 {
             let start = range.start.max(at);
@@ -398,12 +445,12 @@ impl Runs {
     }
 
     /// Whether they are the positions of `count` values, in order.
-    pub(crate) fn are_all(&self, count: usize) -> bool {
+    fn are_all(&self, count: usize) -> bool {
         matches!(&self.0[..], [run] if *run == (0..count))
     }
 
     /// The values at these positions; without a copy where they are all of them in order.
-    pub(crate) fn of(&self, values: Vec<f64>) -> Vec<f64> {
+    fn of(&self, values: Vec<f64>) -> Vec<f64> {
         if self.are_all(values.len()) {
             return values;
         }
@@ -416,8 +463,29 @@ impl Runs {
 pub(crate) struct Alignment {
     /// For each component, the position of its scalar in the gradient's flattened values.
     pub(crate) source: Runs,
+    /// What that scalar is to be multiplied by, for each component; empty for 1 throughout.
+    pub(crate) factors: Vec<f64>,
     /// Keys of the gradient that no parameter asks for.
     pub(crate) extra: Vec<String>,
+}
+
+impl Alignment {
+    /// The components, out of a gradient's flattened values.
+    pub(crate) fn read(&self, values: Vec<f64>) -> Vec<f64> {
+        let mut read = self.source.of(values);
+        read.iter_mut().zip(&self.factors).for_each(|(value, factor)| *value *= factor);
+        read
+    }
+
+    /// Whether the components are `count` values of the gradient as they stand, in order.
+    pub(crate) fn is_plain(&self, count: usize) -> bool {
+        self.factors.is_empty() && self.source.are_all(count)
+    }
+
+    /// What component `i` is multiplied by.
+    pub(crate) fn factor(&self, i: usize) -> f64 {
+        self.factors.get(i).copied().unwrap_or(1.0)
+    }
 }
 
 /// A value as nested branches, which is what names are compared on.
@@ -460,6 +528,16 @@ impl<'a> Node<'a> {
         self.leaves().iter().map(|leaf| leaf.range.len()).sum()
     }
 
+    fn elements(&self) -> usize {
+        self.leaves().iter().map(|leaf| leaf.elements()).sum()
+    }
+
+    /// Whether it consists of complex numbers.
+    fn is_complex(&self) -> bool {
+        let leaves = self.leaves();
+        !leaves.is_empty() && leaves.iter().all(|leaf| leaf.complex)
+    }
+
     /// The scalars in order, as positions in the flattened values.
     fn positions(&self) -> Runs {
         let mut positions = Runs::default();
@@ -469,14 +547,23 @@ impl<'a> Node<'a> {
 
     /// The shape of nested sequences of equal shapes: `[[f64; 3]; 2]` is `[2, 3]`.
     fn shape(&self) -> Option<Vec<usize>> {
+        self.nested(&|leaf| leaf.shape.clone())
+    }
+
+    /// The same without the axis of real and imaginary parts.
+    fn extents(&self) -> Option<Vec<usize>> {
+        self.nested(&|leaf| leaf.extents().to_vec())
+    }
+
+    fn nested(&self, shape: &dyn Fn(&Leaf) -> Vec<usize>) -> Option<Vec<usize>> {
         match self {
-            Node::Leaf(leaf) => Some(leaf.shape.clone()),
+            Node::Leaf(leaf) => Some(shape(leaf)),
             Node::Branch(children) => {
                 if children.is_empty() || children.iter().any(|(step, _)| step.name().is_some()) {
                     return None;
                 }
-                let inner = children[0].1.shape()?;
-                let same = children.iter().all(|(_, c)| c.shape().as_ref() == Some(&inner));
+                let inner = children[0].1.nested(shape)?;
+                let same = children.iter().all(|(_, c)| c.nested(shape).as_ref() == Some(&inner));
                 same.then(|| [vec![children.len()], inner].concat())
             }
         }
@@ -498,8 +585,12 @@ impl<'a> Node<'a> {
     fn describe(&self) -> String {
         match self {
             Node::Leaf(leaf) if leaf.shape.is_empty() => "a scalar".to_owned(),
-            Node::Leaf(leaf) if leaf.flat => format!("a sequence of {} scalars", leaf.range.len()),
-            Node::Leaf(leaf) => format!("shape {:?}", leaf.shape),
+            Node::Leaf(leaf) if leaf.extents().is_empty() => "a complex number".to_owned(),
+            Node::Leaf(leaf) if leaf.flat => {
+                let what = if leaf.complex { "complex numbers" } else { "scalars" };
+                format!("a sequence of {} {what}", leaf.elements())
+            }
+            Node::Leaf(leaf) => format!("shape {}", extents(&leaf.shape, leaf.complex)),
             Node::Branch(children) if children.is_empty() => "nothing in it".to_owned(),
             Node::Branch(children) => {
                 let names: Vec<String> =
@@ -528,21 +619,33 @@ enum Form<'a> {
     Jacobian { outputs: &'a Tree },
 }
 
+/// What answers one block of parameters.
+struct Pair {
+    parameters: Range<usize>,
+    /// Positions in the gradient, for each parameter (times the outputs).
+    positions: Runs,
+    /// What the scalars there are to be multiplied by; empty where the convention says it.
+    factors: Vec<f64>,
+}
+
 struct Aligner<'a> {
     form: Form<'a>,
-    /// Positions in the gradient, by the position of the parameter (times the outputs).
-    pairs: Vec<(Range<usize>, Runs)>,
+    pairs: Vec<Pair>,
     extra: Vec<String>,
     problems: Vec<String>,
 }
 
 /// Finds the gradient's scalar for each scalar of the primal. The primal's first step is the
-/// name of a `wrt` place.
+/// name of a `wrt` place. Complex scalars of the gradient are read in the convention.
 ///
 /// # Errors
 /// All problems of structure and shape, each naming the block.
-pub(crate) fn align(primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<String>> {
-    run(Form::Gradient, primal, gradient)
+pub(crate) fn align(
+    primal: &Tree,
+    gradient: &Tree,
+    convention: Convention,
+) -> Result<Alignment, Vec<String>> {
+    run(Form::Gradient, primal, gradient, convention)
 }
 
 /// The same for a Jacobian, outputs by inputs; a block's components are its rows one after
@@ -551,11 +654,17 @@ pub(crate) fn align_jacobian(
     outputs: &Tree,
     primal: &Tree,
     gradient: &Tree,
+    convention: Convention,
 ) -> Result<Alignment, Vec<String>> {
-    run(Form::Jacobian { outputs }, primal, gradient)
+    run(Form::Jacobian { outputs }, primal, gradient, convention)
 }
 
-fn run(form: Form<'_>, primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<String>> {
+fn run(
+    form: Form<'_>,
+    primal: &Tree,
+    gradient: &Tree,
+    convention: Convention,
+) -> Result<Alignment, Vec<String>> {
     let mut aligner = Aligner { form, pairs: Vec::new(), extra: Vec::new(), problems: Vec::new() };
     let (p, g) = (Node::new(&primal.leaves, 0), Node::new(&gradient.leaves, 0));
     aligner.root(&p, &g);
@@ -563,10 +672,20 @@ fn run(form: Form<'_>, primal: &Tree, gradient: &Tree) -> Result<Alignment, Vec<
         return Err(aligner.problems);
     }
     let mut pairs = aligner.pairs;
-    pairs.sort_by_key(|(range, _)| range.start);
+    pairs.sort_by_key(|pair| pair.parameters.start);
+    let conventional = gradient.factors(convention);
+    let mut factors = Vec::new();
+    if !conventional.is_empty() {
+        for pair in &pairs {
+            match pair.factors.is_empty() {
+                true => factors.extend(pair.positions.iter().map(|i| conventional[i])),
+                false => factors.extend(&pair.factors),
+            }
+        }
+    }
     let mut source = Runs::default();
-    pairs.into_iter().flat_map(|(_, positions)| positions.0).for_each(|run| source.push(run));
-    Ok(Alignment { source, extra: aligner.extra })
+    pairs.into_iter().flat_map(|pair| pair.positions.0).for_each(|run| source.push(run));
+    Ok(Alignment { source, factors, extra: aligner.extra })
 }
 
 impl<'a> Aligner<'a> {
@@ -664,6 +783,12 @@ impl<'a> Aligner<'a> {
 
     /// At least one side is a single block.
     fn scalars(&mut self, name: &str, primal: &Node<'a>, gradient: &Node<'a>) {
+        if let Form::Jacobian { outputs } = self.form
+            && gradient.is_complex()
+            && outputs.leaves.iter().any(|leaf| leaf.complex)
+        {
+            return self.complex_jacobian(name, outputs, primal, gradient);
+        }
         let outputs = self.outputs();
         let inputs = primal.len();
         let positions = gradient.positions();
@@ -718,7 +843,64 @@ impl<'a> Aligner<'a> {
                 part.0.into_iter().for_each(|run| own.push(run));
             }
             start += leaf.range.len();
-            self.pairs.push((leaf.range.clone(), own));
+            let (parameters, factors) = (leaf.range.clone(), Vec::new());
+            self.pairs.push(Pair { parameters, positions: own, factors });
+        }
+    }
+
+    /// Complex outputs, and complex numbers for their derivatives: a row for each output and a
+    /// column for each parameter, complex ones counted once.
+    fn complex_jacobian(
+        &mut self,
+        name: &str,
+        outputs: &Tree,
+        primal: &Node<'a>,
+        gradient: &Node<'a>,
+    ) {
+        if !outputs.leaves.iter().all(|leaf| leaf.complex) {
+            self.problems.push(format!(
+                "the Jacobian with respect to `{name}` is complex, and some outputs are real: give \
+                 the derivatives of real and imaginary parts, or take a cotangent"
+            ));
+            return;
+        }
+        let rows: usize = outputs.leaves.iter().map(Leaf::elements).sum();
+        let columns = primal.elements();
+        let output_shape = match &outputs.leaves[..] {
+            [leaf] => leaf.extents().to_vec(),
+            _ => vec![rows],
+        };
+        let input_shape = primal.extents().unwrap_or_else(|| vec![columns]);
+        let fits = gradient.elements() == rows * columns
+            && (gradient.is_flat()
+                || gradient.extents().is_some_and(|shape| {
+                    is_jacobian(&shape, (rows, &output_shape), (columns, &input_shape))
+                }));
+        if !fits {
+            self.problems.push(format!(
+                "wrong shape: the Jacobian with respect to `{name}` has {}, and should have shape \
+                 [{rows}, {columns}] complex, outputs by inputs",
+                gradient.describe()
+            ));
+            return;
+        }
+        let positions: Vec<usize> = gradient.positions().iter().collect();
+        let mut column = 0;
+        for leaf in primal.leaves() {
+            let (mut own, mut factors) = (Runs::default(), Vec::new());
+            for scalar in 0..2 * rows {
+                for input in 0..leaf.range.len() {
+                    let element = (scalar / 2) * columns + column + input / leaf.parts();
+                    // dw = w' (dx + i dy): of the real part, Re w' and -Im w'; of the imaginary
+                    // one, Im w' and Re w'.
+                    let (of, by) = (scalar % 2, input % leaf.parts());
+                    let position = positions[2 * element + usize::from(of != by)];
+                    own.push(position..position + 1);
+                    factors.push(if (of, by) == (0, 1) { -1.0 } else { 1.0 });
+                }
+            }
+            column += leaf.elements();
+            self.pairs.push(Pair { parameters: leaf.range.clone(), positions: own, factors });
         }
     }
 }
@@ -760,9 +942,15 @@ fn jacobian_shape(outputs: &Tree, primal: &Node<'_>, gradient: &Node<'_>) -> boo
         _ => vec![outputs.values.len()],
     };
     let input_shape = primal.shape().unwrap_or_else(|| vec![primal.len()]);
-    shape == [outputs.values.len(), primal.len()]
-        || shape == [output_shape, input_shape.clone()].concat()
-        || (outputs.values.len() == 1 && shape == input_shape)
+    is_jacobian(&shape, (outputs.values.len(), &output_shape), (primal.len(), &input_shape))
+}
+
+/// `[outputs, inputs]`, or one shape after the other. An extent of 1 may be left out.
+fn is_jacobian(shape: &[usize], outputs: (usize, &[usize]), inputs: (usize, &[usize])) -> bool {
+    shape == [outputs.0, inputs.0]
+        || shape == [outputs.1, inputs.1].concat()
+        || (outputs.0 == 1 && shape == inputs.1)
+        || (inputs.0 == 1 && shape == outputs.1)
 }
 
 #[cfg(test)]
@@ -782,11 +970,11 @@ mod tests {
     }
 
     fn source(primal: &Tree, gradient: &impl Flatten) -> Result<Vec<usize>, Vec<String>> {
-        align(primal, &Tree::of(gradient)).map(listed)
+        align(primal, &Tree::of(gradient), Convention::default()).map(listed)
     }
 
     fn listed(alignment: Alignment) -> Vec<usize> {
-        alignment.source.0.into_iter().flatten().collect()
+        alignment.source.iter().collect()
     }
 
     #[test]
@@ -795,7 +983,7 @@ mod tests {
         let primal = placed(&[("params", &w)]);
         let g =
             BTreeMap::from([("dA0", vec![9.0]), ("dW1", vec![1.0, 2.0]), ("grad_b1", vec![3.0])]);
-        let found = align(&primal, &Tree::of(&g)).unwrap();
+        let found = align(&primal, &Tree::of(&g), Convention::default()).unwrap();
         assert_eq!(found.extra, ["dA0"]);
         assert_eq!(listed(found), [1, 2, 3]);
         let missing = BTreeMap::from([("dW1", vec![1.0, 2.0]), ("dA0", vec![9.0])]);
@@ -832,15 +1020,31 @@ mod tests {
     fn a_jacobian_is_outputs_by_inputs() {
         let primal = placed(&[("pose", &Array1::<f64>::zeros(3))]);
         let outputs = Tree::of(&Array1::<f64>::zeros(2));
-        let ok = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((2, 3))));
+        let ok = align_jacobian(
+            &outputs,
+            &primal,
+            &Tree::of(&Array2::<f64>::zeros((2, 3))),
+            Convention::default(),
+        );
         assert_eq!(listed(ok.unwrap()), [0, 1, 2, 3, 4, 5]);
-        let wrong = align_jacobian(&outputs, &primal, &Tree::of(&Array2::<f64>::zeros((3, 2))));
+        let wrong = align_jacobian(
+            &outputs,
+            &primal,
+            &Tree::of(&Array2::<f64>::zeros((3, 2))),
+            Convention::default(),
+        );
         assert!(wrong.unwrap_err()[0].contains("[2, 3], outputs by inputs"));
-        let nested = align_jacobian(&outputs, &primal, &Tree::of(&[[0.0; 3]; 2]));
+        let nested =
+            align_jacobian(&outputs, &primal, &Tree::of(&[[0.0; 3]; 2]), Convention::default());
         assert_eq!(nested.unwrap().source.len(), 6);
         // Two places and one matrix: its columns are dealt out to the places.
         let two = placed(&[("a", &vec![0.0; 1]), ("b", &vec![0.0; 2])]);
-        let packed = align_jacobian(&outputs, &two, &Tree::of(&Array2::<f64>::zeros((2, 3))));
+        let packed = align_jacobian(
+            &outputs,
+            &two,
+            &Tree::of(&Array2::<f64>::zeros((2, 3))),
+            Convention::default(),
+        );
         assert_eq!(listed(packed.unwrap()), [0, 3, 1, 2, 4, 5]);
     }
 

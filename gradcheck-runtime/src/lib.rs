@@ -354,7 +354,9 @@
 //! ([`var`]), which gives every component to rounding, without a step, so that a tolerance
 //! of 1e-12 holds. Draws that the forward uses name the scalar, `normal::<F, _>(n)`; the gradient
 //! stays an ordinary `f64` function. A forward that converts a variable out of its scalar
-//! (`to_f64`) is differenced after all, and the test's output says so.
+//! (`to_f64`) is differenced after all, and the test's output says so. What to change in a forward,
+//! how the verdict is had and what it cannot see is told [here](guide::exact_derivative), and how a
+//! Hessian or its product with a vector is checked against a plain cost.
 //!
 //! ```rust,test_harness
 //! use gradcheck_runtime::gradcheck;
@@ -376,6 +378,41 @@
 //! }
 //! ```
 //!
+//! # nalgebra, faer, complex numbers
+//!
+//! With the features `nalgebra` and `faer` their matrices, vectors and views may stand wherever an
+//! array may, and `.to()` behind a strategy draws the type that the parameter asks for. With
+//! `num-complex`, numbers may be complex: `.complex()` draws them, a component is named
+//! `z[3].re`, and `complex = ..` says what the gradient holds, one of four [`Convention`]s. A complex
+//! Jacobian is that of a holomorphic forward.
+//!
+#![cfg_attr(all(feature = "nalgebra", feature = "num-complex"), doc = "```rust,test_harness")]
+#![cfg_attr(not(all(feature = "nalgebra", feature = "num-complex")), doc = "```rust,ignore")]
+//! use gradcheck_runtime::gradcheck;
+//! use nalgebra::{DMatrix, DVector, Matrix2, Vector2};
+//! use num_complex::Complex64;
+//!
+//! #[gradcheck(
+//!     p in normal(2).to(),
+//!     forward = |p: &Vector2<f64>| Vector2::new(p.x * p.y, p.x.sin()),
+//! )]
+//! fn jacobian(p: &Vector2<f64>) -> Matrix2<f64> {
+//!     Matrix2::new(p.y, p.x, p.x.cos(), 0.0)
+//! }
+//!
+//! #[gradcheck(
+//!     dims(n in 1..=3),
+//!     a in normal([n, n]).complex().to(),
+//!     x in normal(n).complex().to(),
+//!     wrt = x,
+//!     forward = |a: &DMatrix<Complex64>, x: &DVector<Complex64>| (a * x).norm_squared(),
+//!     complex = Convention::WirtingerConjugate,
+//! )]
+//! fn gradient(a: &DMatrix<Complex64>, x: &DVector<Complex64>) -> DVector<Complex64> {
+//!     a.adjoint() * (a * x)
+//! }
+//! ```
+//!
 //! # Settings
 //!
 //! Each is a Rust expression. `#[ignore]` and `#[should_panic]` on the function go to the tests.
@@ -387,6 +424,8 @@
 //! | `cases = 64` | states of each of the two tests | 32 random, 16 trained; fewer beyond 125,000 parameters, 4 with a million |
 //! | `seed = 1` | seed of the draws | a hash of the function's path: every run is the same |
 //! | `method = ..` | [`Method`]: `Exhaustive`, `Directional { probes }` or `Auto` | `Auto`: every component, up to [`Method::AUTO_FORWARDS`] (30,000) forwards for a test, or some 470 parameters in 32 states; beyond, directions and a sample of components |
+//! | `complex = ..` | what a complex gradient holds: a [`Convention`] | `Convention::Ascent`, `dL/dx + i dL/dy` |
+//! | `timeout = Duration::from_secs(60)` | how long a test may take; zero is no limit | ten minutes |
 //! | `shards = 8` | eight tests, each with an eighth of the states | 1 |
 //! | `allow_zero(b, self.gamma)` | these blocks may have a zero gradient in every state | a block that no state exercises fails the check |
 //! | `name = "x"` | the tests stand in a module `gradcheck_x` | `gradcheck_<function>`, for a method `gradcheck_<type>_<method>` |
@@ -408,6 +447,7 @@
 //!     cases = 8,
 //!     seed = 1,
 //!     method = Method::Directional { probes: 4 },
+//!     timeout = Duration::from_secs(60),
 //!     shards = 2, // random_init_0, random_init_1, ..
 //!     name = "variance",
 //! )]
@@ -428,13 +468,15 @@
 //! | --- | --- |
 //! | `GRADCHECK_CASES` | number of states, over what the attribute says |
 //! | `GRADCHECK_SEED` | seed, over what the attribute says; a failure prints the one to use |
+//! | `GRADCHECK_TIMEOUT` | seconds that a test may take, over what the attribute says; 0 is no limit |
 //! | `GRADCHECK_REGRESSIONS` | another folder than `proptest-regressions` of the crate for failing cases, which are tried first the next time; `off` keeps none |
+//! | `GRADCHECK_REPORT` | a folder for a page of each check and a list of all, `index.html`; with the feature `serde` also [JSON](record). Relative to the crate's folder, where `cargo test` runs tests |
 //! | `NO_COLOR` | no colours, on a terminal either |
 //! | `COLUMNS` | width of the report, up to 120; else 100 |
 //!
 //! # Outside a generated test
 //!
-//! [`check_at`] checks one state and returns a [`StateReport`]:
+//! [`check_at`] checks one state and returns a [`StateReport`], [`check_exact_at`] the same on a tape:
 //!
 //! ```
 //! use gradcheck_runtime::{Settings, check_at};
@@ -446,30 +488,40 @@
 //! assert!(report.to_string().contains("sign flipped"));
 //! ```
 //!
+//! [`StateReport::record`] gives the same as plain data, and its page:
+//! `std::fs::write("exp.html", report.record("exp").page())`.
+//!
 //! # More
 //!
 //! - [When a check fails](guide::when_a_check_fails): verdicts, diagnoses, and what to do;
 //! - [The numeric derivative](guide::numeric_derivative): how it is had, and what it cannot know;
+//! - [The exact derivative](guide::exact_derivative): the same without differences;
+//! - [`record`]: a check as data, as a page, and as JSON;
 //! - [`strategy`]: shapes, draws and how they shrink; [`flatten`]: parameters of your own types.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate self as gradcheck_runtime;
 mod case;
 mod check;
 mod compare;
+mod deadline;
 pub mod diagnose;
 pub mod evidence;
 mod failure;
 pub mod flatten;
+mod gather;
 pub mod guide;
 mod layout;
 mod numeric;
 mod panics;
 mod persist;
+mod picture;
 mod pin;
 mod probe;
 mod problem;
 mod progress;
 mod random;
 mod ray;
+pub mod record;
 mod report;
 pub mod settings;
 mod shrink;
@@ -479,25 +531,30 @@ mod style;
 mod turn;
 pub mod var;
 
-pub use crate::check::{StateReport, check_at};
+pub use crate::check::{StateReport, check_at, check_exact_at};
 pub use crate::compare::Planted;
+pub use crate::deadline::Stopped;
 pub use crate::failure::Failure;
 pub use crate::report::{Found, Grade, Report, Trouble, Unexercised};
-pub use crate::settings::{Method, Settings};
+pub use crate::settings::{Convention, Method, Settings};
 
 pub use gradcheck_macros::{FlattenAlways as Flatten, gradcheck};
 pub use proptest;
 
 /// What is in scope of the expressions inside the attribute.
 pub mod prelude {
-    pub use crate::settings::Method;
+    pub use crate::settings::{Convention, Method};
     pub use crate::strategy::{
-        dictionary, he_normal, labels, normal, one_hot, signs, uniform, vec, xavier_uniform,
+        ToContainer as _, dictionary, he_normal, labels, normal, one_hot, signs, uniform, vec,
+        xavier_uniform,
     };
+    pub use crate::var::{gradient_of, slope_of};
     // A forward generic over its scalar, written inline, says `F::zero()`.
     pub use num_traits::{One as _, Zero as _};
+    // For `timeout = Duration::from_secs(60)`.
     pub use proptest;
     pub use proptest::prelude::*;
+    pub use std::time::Duration;
 }
 
 /// Everything

@@ -17,6 +17,9 @@
 //! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
 
 use crate::random;
+use fit::{Basis, Fit, fit};
+
+mod fit;
 
 /// The forward along a line: `y(t) = f(theta + t u) - f(theta)`, one value for each output.
 pub(crate) trait Line {
@@ -41,6 +44,13 @@ pub(crate) struct Noise {
     pub(crate) level: f64,
     /// That level, over the unit roundoff of the value: how many roundings show.
     pub(crate) ratio: f64,
+}
+
+impl Noise {
+    /// More than rounding of the values themselves makes.
+    fn is_coarse(&self) -> bool {
+        self.ratio > 16.0
+    }
 }
 
 /// What is asked about one output of a line.
@@ -101,6 +111,9 @@ const CERTAIN: f64 = 6.0;
 /// The same, for saying that it agrees: agreement within the tolerance is itself evidence.
 const LIKELY: f64 = 2.0;
 
+/// Half widths of the windows that are fitted, in units of the coordinate's scale.
+const WINDOWS: [f64; 5] = [2.0, 0.6, 0.18, 0.05, 0.015];
+
 /// One pair of samples at `+t` and `-t`.
 #[derive(Clone, Debug, Default)]
 struct Level {
@@ -149,6 +162,8 @@ pub(crate) struct Kernel {
     levels: Vec<Level>,
     used: usize,
     brief: bool,
+    /// Forwards that may still be spent on fits.
+    fits: usize,
 }
 
 /// A value with the bound of its error.
@@ -190,6 +205,16 @@ impl Kernel {
         self.brief = brief;
     }
 
+    /// Lets outputs that rounding leaves open be fitted, for as many forwards in all.
+    pub(crate) fn allow_fits(&mut self, forwards: usize) {
+        self.fits = forwards;
+    }
+
+    /// Whether a fit is still allowed.
+    pub(crate) fn may_fit(&self) -> bool {
+        self.fits >= fit::POINTS
+    }
+
     /// The derivative of each output along `line`, judged against `targets`.
     pub(crate) fn differentiate(
         &mut self,
@@ -218,6 +243,71 @@ impl Kernel {
         if !self.brief && estimates.iter().any(Estimate::is_grave) {
             self.confirm(line, targets, estimates);
         }
+        if estimates.iter().any(|e| e.finding == Finding::Undecided) {
+            self.average(line, targets, estimates);
+        }
+    }
+
+    /// Where rounding left an output open: its slope from many samples.
+    fn average(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+        let scale = line.scale();
+        let known: Vec<f64> = targets.iter().map(|target| target.noise.level).collect();
+        let mut wider: Vec<Option<Fit>> = vec![None; targets.len()];
+        for width in WINDOWS.map(|width| width * scale) {
+            let open = |e: &Estimate| e.finding == Finding::Undecided;
+            if !self.may_fit() || !estimates.iter().any(open) {
+                return;
+            }
+            self.fits -= fit::POINTS;
+            for (j, found) in fit(line, width, &known).into_iter().enumerate() {
+                let (Some(found), true) = (found, open(&estimates[j])) else { continue };
+                estimates[j] = self.weigh(j, &targets[j], estimates[j], found, wider[j]);
+                wider[j] = wider[j].or(Some(found));
+            }
+        }
+    }
+
+    /// An open estimate in the light of a fit; `wider` is the one of a wider window. Wrong is
+    /// said only where both are far from the analytic value and not from each other, and no
+    /// narrow step comes closer to it.
+    fn weigh(
+        &self,
+        j: usize,
+        target: &Target,
+        now: Estimate,
+        fit: Fit,
+        wider: Option<Fit>,
+    ) -> Estimate {
+        let g = target.analytic;
+        if target.agrees(fit.value, fit.bound) {
+            return Estimate { numeric: fit.value, bound: fit.bound, finding: Finding::Agrees };
+        }
+        let allowed = target.allowed(fit.value);
+        if let Some(wider) = wider
+            && (g - wider.value).abs() > allowed + wider.bound + wider.hidden
+            && (g - fit.value).abs() > allowed + fit.bound
+            && (fit.value - wider.value).abs() <= fit.bound + wider.bound
+        {
+            let apart = (g - wider.value).abs();
+            let vetoed = self.usable().any(|level| {
+                !level.unchanged(j)
+                    && level.central_noise(j, target.noise) < apart
+                    && (g - level.central(j)).abs() < 0.5 * apart
+            });
+            if !vetoed && !self.narrower_ones_agree(j, target, wider.value) {
+                let finding = Finding::Wrong { near_kink: false };
+                return Estimate {
+                    numeric: wider.value,
+                    bound: wider.bound + wider.hidden,
+                    finding,
+                };
+            }
+        }
+        if fit.bound + fit.hidden < now.bound {
+            let bound = fit.bound + fit.hidden;
+            return Estimate { numeric: fit.value, bound, finding: Finding::Undecided };
+        }
+        now
     }
 
     /// Takes the pair of samples at `step`; returns its place among the levels.
@@ -365,7 +455,33 @@ impl Kernel {
             best.rounding = met.bound;
             best.steps = sides;
         }
+        if let Some((value, hidden)) = self.beside_a_kink(&best, j, noise)
+            && value.bound < best.central.bound
+        {
+            best.central = value;
+            best.rounding = hidden;
+        }
         Some(best)
+    }
+
+    /// The derivative where a kink is near, on one side, and the state is not on it: that of the
+    /// other side, which reaches through the state. Narrow steps tell, if they see the jump
+    /// beyond their noise and show none of it. The second value is what they could not see.
+    fn beside_a_kink(&self, reading: &Reading, j: usize, noise: Noise) -> Option<(Bounded, f64)> {
+        let side = match reading.right.bound < reading.left.bound {
+            true => reading.right,
+            false => reading.left,
+        };
+        let jump = self.usable().map(|level| level.gap(j).abs()).fold(0.0, f64::max);
+        self.usable()
+            .filter_map(|level| {
+                let rounding = level.central_noise(j, noise);
+                let hidden = rounding + level.gap(j).abs();
+                let apart = (level.central(j) - side.value).abs();
+                let clear = 8.0 * hidden < jump && apart <= rounding + side.bound;
+                clear.then_some((side, hidden))
+            })
+            .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// Before a value is called wrong, or a kink: is the forward noisier at the stencil's own width than it
@@ -424,7 +540,8 @@ impl Kernel {
                 let closer = Target { noise: near, ..*target };
                 let closer = conclude(self.read(j, near), &closer, true);
                 let doubted = !matches!(closer.finding, Finding::Wrong { .. })
-                    || self.wider_ones_agree(j, target, estimate.numeric);
+                    || self.wider_ones_agree(j, target, estimate.numeric)
+                    || self.narrower_ones_agree(j, target, estimate.numeric);
                 if doubted || !self.shows_twice(j, target, near) {
                     estimate.finding = match estimate.finding {
                         Finding::Wrong { .. } => Finding::Undecided,
@@ -483,6 +600,12 @@ impl Kernel {
     fn wider_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
         let g = target.analytic;
         let Some(reading) = self.read(j, target.noise) else { return false };
+        // A kink explains that the wider ones are different: its gap is the same at any width.
+        let gaps: Vec<f64> = self.usable().map(|level| level.gap(j)).collect();
+        let alike = |a: f64, b: f64| (a - b).abs() <= 0.1 * a.abs();
+        if gaps.windows(3).any(|w| w[0] != 0.0 && alike(w[0], w[1]) && alike(w[1], w[2])) {
+            return false;
+        }
         let rests_on = reading.steps[0].max(reading.steps[1]);
         let close = |level: &&Level| {
             level.step > rests_on
@@ -493,16 +616,23 @@ impl Kernel {
         steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
     }
 
+    /// Whether two narrow steps, which no noise known of would let speak, come a hundred times
+    /// closer to the analytic value than the estimate does: no noise does that twice, but a smooth
+    /// piece between two kinks, taken for noise, does.
+    fn narrower_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
+        let g = target.analytic;
+        let close = |level: &&Level| {
+            !level.unchanged(j) && (g - level.central(j)).abs() < 0.01 * (g - numeric).abs()
+        };
+        let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
+        steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
+    }
+
     /// Whether two steps of different size, each by itself, show the same difference from the
     /// analytic value. A kink that narrower steps cannot resolve shows another one at each step.
     /// `near` is the noise close to the state, which more kinks further out do not raise.
     fn shows_twice(&self, j: usize, target: &Target, near: Noise) -> bool {
         let g = target.analytic;
-        let shows = |level: &&Level| {
-            let d = level.central(j);
-            let allowed = target.allowed(d);
-            (g - d).abs() > allowed + level.central_noise(j, target.noise)
-        };
         // Not yet small at the narrowest step: the forward varies on shorter lengths than these
         // steps can follow.
         let height = |level: &Level| level.y_plus[j].abs().max(level.y_minus[j].abs());
@@ -514,19 +644,33 @@ impl Kernel {
         if !follows {
             return false;
         }
-        let showing: Vec<&Level> = self.usable().filter(shows).collect();
-        showing.iter().enumerate().any(|(k, narrow)| {
-            showing[k + 1..].iter().any(|wide| {
-                let (a, b) = (g - narrow.central(j), g - wide.central(j));
+        // Each by itself: a level alone, or extrapolated with the next, for strong curvature.
+        let levels: Vec<&Level> = self.usable().collect();
+        let mut showing = Vec::new();
+        for (k, level) in levels.iter().enumerate() {
+            let next = levels.get(k + 1);
+            let extrapolated = next.map(|next| extrapolated(level, next, j));
+            for (value, last) in [(Some(level.central(j)), k), (extrapolated, k + 1)] {
+                let Some(value) = value else { continue };
+                let noise = 1.2 * level.central_noise(j, target.noise);
+                if (g - value).abs() > target.allowed(value) + noise {
+                    showing.push((k, last, g - value));
+                }
+            }
+        }
+        showing.iter().any(|&(first, last, a)| {
+            showing.iter().any(|&(other, _, b)| {
+                let (narrow, wide) = (levels[first].step, levels[other].step);
                 let shown = a.abs().max(b.abs());
                 // A narrower step that could see the difference, and does not, knows better.
-                let vetoed = self.usable().any(|level| {
-                    level.step < narrow.step
-                        && !level.unchanged(j)
-                        && level.central_noise(j, near) < shown
-                        && (g - level.central(j)).abs() < 0.5 * shown
-                });
-                wide.step >= 2.5 * narrow.step && (a - b).abs() <= 0.3 * shown && !vetoed
+                let vetoed = || {
+                    levels[..first].iter().any(|level| {
+                        !level.unchanged(j)
+                            && level.central_noise(j, near) < shown
+                            && (g - level.central(j)).abs() < 0.5 * shown
+                    })
+                };
+                other > last && wide >= 2.5 * narrow && (a - b).abs() <= 0.3 * shown && !vetoed()
             })
         })
     }
@@ -643,6 +787,12 @@ fn central(
     if bound < fourth.bound { Bounded { value: fourth.value + sixth, bound } } else { fourth }
 }
 
+/// The central difference of `level` with the error in `h^2` taken out by a wider one.
+fn extrapolated(level: &Level, next: &Level, j: usize) -> f64 {
+    let ratio = next.step / level.step;
+    level.central(j) + (level.central(j) - next.central(j)) / (ratio * ratio - 1.0)
+}
+
 /// A one-sided derivative, extrapolated with one or two wider levels.
 fn one_sided(
     level: &Level,
@@ -691,6 +841,7 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
             floors[j] = floors[j].max(floor[j]);
         }
     }
+    let (parabola, quintic) = (Basis::powers(&places, 2), Basis::powers(&places, 5));
     rows.into_iter()
         .zip(floors)
         .map(|(row, floor)| {
@@ -698,33 +849,17 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
             if 2 * moving < POINTS - 1 {
                 return None;
             }
-            let rest = residual(&places, row);
-            let level = crate::evidence::norm(rest.iter().copied()) / (POINTS as f64 - 3.0).sqrt();
+            let left = |basis: &Basis, degree: usize| {
+                let rest = basis.residual(row.clone());
+                crate::evidence::norm(rest.iter().copied()) / ((POINTS - degree - 1) as f64).sqrt()
+            };
+            // What a few more powers explain is curvature, not noise.
+            let (level, curved) = (left(&parabola, 2), left(&quintic, 5));
+            let level = if curved < 0.1 * level { curved } else { level };
             let level = level.max(floor);
             Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
         })
         .collect()
-}
-
-/// What is left of `values` after the best parabola in `places` is taken away.
-fn residual(places: &[f64], mut values: Vec<f64>) -> Vec<f64> {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let mut basis: Vec<Vec<f64>> = Vec::new();
-    for degree in 0..3 {
-        let mut column: Vec<f64> = places.iter().map(|t| t.powi(degree)).collect();
-        for earlier in &basis {
-            let share = dot(&column, earlier);
-            column.iter_mut().zip(earlier).for_each(|(c, e)| *c -= share * e);
-        }
-        let size = dot(&column, &column).sqrt();
-        column.iter_mut().for_each(|c| *c /= size);
-        basis.push(column);
-    }
-    for column in &basis {
-        let share = dot(&values, column);
-        values.iter_mut().zip(column).for_each(|(v, c)| *v -= share * c);
-    }
-    values
 }
 
 /// Rounding of an output where a coordinate has moved by all its scale and more. A value that is
@@ -741,6 +876,22 @@ fn reach(line: &mut dyn Line, j: usize) -> f64 {
     level
 }
 
+/// The unit roundoff that the forward seems to be computed with: `roundoff`, that of its type, or
+/// more where it rounds to fewer digits inside.
+///
+/// A small value of large parts has their rounding, a small square has less than its root, and a
+/// saturated unit has none; half a scale away, to at least one side, the values are ordinary.
+pub(crate) fn inner_roundoff(line: &mut dyn Line, roundoff: f64) -> f64 {
+    let mut least = vec![f64::INFINITY; line.outputs()];
+    for side in [0.5, -0.5] {
+        for (ratio, there) in least.iter_mut().zip(scatter(line, side, side * 1e-5)) {
+            *ratio = ratio.min(there.map_or(1.0, |there| there.ratio));
+        }
+    }
+    let coarse = least.into_iter().filter(|&ratio| ratio > 1e3);
+    roundoff * coarse.fold(1.0, f64::max)
+}
+
 /// The forward's noise near the state: the spacing grows until the outputs move.
 pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
     let outputs = line.outputs();
@@ -748,14 +899,30 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
     let mut spacing = 1e-8_f64.max(64.0 * line.roundoff());
     while spacing < 0.5 && noise.iter().any(Option::is_none) {
         let mut found = scatter(line, 0.0, spacing);
-        // More than rounding: noise is on both sides of the state, a kink is on one.
-        if found.iter().flatten().any(|noise| noise.ratio > 16.0) {
-            let other = scatter(line, 0.0, -spacing);
-            for (found, other) in found.iter_mut().zip(other) {
+        // More than rounding. Noise is on both sides of the state, a kink may be on one.
+        if found.iter().flatten().any(Noise::is_coarse) {
+            for (found, other) in found.iter_mut().zip(scatter(line, 0.0, -spacing)) {
                 if let (Some(found), Some(other)) = (found, other)
                     && 30.0 * other.level < found.level
                 {
                     *found = other;
+                }
+            }
+        }
+        // The height of noise is the same at every width; what kinks leave grows with it, and
+        // narrower samples pass between them.
+        if found.iter().flatten().any(Noise::is_coarse) {
+            let wider = scatter(line, 0.0, 16.0 * spacing);
+            for narrower in [spacing / 64.0, spacing / 4096.0] {
+                let narrower = scatter(line, 0.0, narrower);
+                for ((found, wider), narrower) in found.iter_mut().zip(&wider).zip(narrower) {
+                    if let (Some(found), Some(wider), Some(narrower)) = (found, wider, narrower)
+                        && found.is_coarse()
+                        && wider.level > 6.0 * found.level
+                        && 8.0 * narrower.level < found.level
+                    {
+                        *found = narrower;
+                    }
                 }
             }
         }
@@ -776,6 +943,9 @@ pub(crate) fn estimate_noise(line: &mut dyn Line) -> Vec<Noise> {
         .map(|(noise, floor)| noise.unwrap_or(Noise { level: floor, ratio: 1.0 }))
         .collect()
 }
+
+mod sweep;
+pub(crate) use sweep::{Sweep, sweep};
 
 #[cfg(test)]
 mod tests;

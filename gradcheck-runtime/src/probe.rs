@@ -3,9 +3,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::flatten::{Flatten, FlattenMut, Step, VisitorMut};
+use crate::flatten::{Element, Flatten, FlattenMut, Step, VisitorMut};
 use crate::layout::{FirstChanged, SetAll, Tree, Values};
 use crate::random;
+use crate::settings::Convention;
 
 /// What a user's function may return: anything flattened, or a `Result` or `Option` of it.
 #[diagnostic::on_unimplemented(
@@ -105,6 +106,20 @@ impl<A: Clone + Default> BufferLike<Vec<A>> for ndarray::Array2<A> {
     }
 }
 
+#[cfg(feature = "nalgebra")]
+impl<A: nalgebra::Scalar + Default> BufferLike<nalgebra::DVector<A>> for nalgebra::DMatrix<A> {
+    fn buffer_like(x: &nalgebra::DVector<A>, outputs: usize) -> Self {
+        nalgebra::DMatrix::from_element(outputs, x.len(), A::default())
+    }
+}
+
+#[cfg(feature = "faer")]
+impl<A: Clone + Default> BufferLike<faer::Col<A>> for faer::Mat<A> {
+    fn buffer_like(x: &faer::Col<A>, outputs: usize) -> Self {
+        faer::Mat::from_fn(outputs, x.nrows(), |_, _| A::default())
+    }
+}
+
 /// How a buffer receives its gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
@@ -144,6 +159,8 @@ pub struct Probe {
     pub(crate) fill: f64,
     pub(crate) cotangent_from: Cotangent,
     pub(crate) tangent_seed: u64,
+    /// What complex gradients hold, and complex cotangents.
+    pub(crate) convention: Convention,
     /// Number of parameters, all places together.
     pub(crate) parameters: usize,
     /// Values of the tangent, one for each parameter, as the scalar type rounded them; made
@@ -187,6 +204,7 @@ impl Probe {
             fill: 0.0,
             cotangent_from: Cotangent::Random(seed),
             tangent_seed: random::hash(seed, 1),
+            convention: Convention::default(),
             parameters: 0,
             tangent: Vec::new(),
             steps: 0,
@@ -284,10 +302,15 @@ impl Probe {
             }
             Cotangent::Output => self.cotangent.extend(&self.outputs),
         }
+        // What a real function of the outputs has for derivatives by their parts, the user is
+        // given in the convention.
+        let factors = Tree::of(&value).factors(self.convention);
+        self.cotangent.iter_mut().zip(&factors).for_each(|(c, factor)| *c /= factor);
         value.flatten_mut(&mut SetAll(&self.cotangent));
         // As the scalar type rounded it: the numeric side is contracted with what was passed.
         self.cotangent.clear();
         value.flatten(&mut Values(&mut self.cotangent));
+        self.cotangent.iter_mut().zip(&factors).for_each(|(c, factor)| *c *= factor);
         Some(value)
     }
 
@@ -346,7 +369,7 @@ impl Probe {
 
     /// A buffer for a slice parameter: as long as its target, or as the Jacobian with respect
     /// to it where the forward has several outputs and no cotangent.
-    pub fn slice_buffer<S: crate::flatten::Scalar, X: Flatten + ?Sized>(
+    pub fn slice_buffer<S: Element, X: Flatten + ?Sized>(
         &mut self,
         place: usize,
         fill: Fill,
@@ -357,7 +380,7 @@ impl Probe {
     {
         let inputs = Tree::of(like).values.len();
         let outputs = if self.has_cotangent { 1 } else { self.outputs_seen.max(1) };
-        self.filled(place, fill, vec![S::from_f64(0.0); inputs * outputs])
+        self.filled(place, fill, vec![S::zero(); inputs * outputs / S::PARTS])
     }
 
     /// A buffer whose type the call decides.

@@ -6,11 +6,11 @@ use crate::case::Draw;
 use crate::failure::Failure;
 use crate::flatten::{Flatten, FlattenMut, VisitorMut};
 use crate::layout::Tree;
-use crate::panics::raise;
+use crate::panics::{caught, raise};
 use crate::probe::{Outcome, Places, Probe};
 
 /// A function to check, with the way to draw its states.
-pub trait Problem: Sync {
+pub trait Problem: Send + Sync {
     /// A place for one state at a time.
     fn session(&self) -> Box<dyn Session + '_>;
     /// Whether the user gave an update rule of their own.
@@ -29,6 +29,8 @@ pub trait Session {
     fn train(&mut self, probe: &mut Probe);
     /// Whether a state is held.
     fn is_alive(&self) -> bool;
+    /// Lets go of the state.
+    fn discard(&mut self);
 }
 
 /// A problem made of closures that capture nothing.
@@ -53,9 +55,9 @@ pub type NoUpdate<S> = fn(S, &mut Probe) -> S;
 /// type.
 pub fn problem<S, D, W, E>(draw: D, wrt: W, eval: E) -> Closures<S, D, W, E, NoUpdate<S>>
 where
-    D: Fn(&mut Draw) -> S + Sync,
-    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Sync,
-    E: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+    D: Fn(&mut Draw) -> S + Send + Sync,
+    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Send + Sync,
+    E: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
 {
     Closures { draw, wrt, eval, train: None, state: PhantomData }
 }
@@ -64,7 +66,7 @@ impl<S, D, W, E, T> Closures<S, D, W, E, T> {
     /// With the user's own update rule.
     pub fn trained_by<U>(self, train: U) -> Closures<S, D, W, E, U>
     where
-        U: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+        U: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
     {
         let Closures { draw, wrt, eval, state, .. } = self;
         Closures { draw, wrt, eval, train: Some(train), state }
@@ -73,10 +75,10 @@ impl<S, D, W, E, T> Closures<S, D, W, E, T> {
 
 impl<S, D, W, E, T> Problem for Closures<S, D, W, E, T>
 where
-    D: Fn(&mut Draw) -> S + Sync,
-    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Sync,
-    E: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
-    T: for<'a> Fn(S, &'a mut Probe) -> S + Sync,
+    D: Fn(&mut Draw) -> S + Send + Sync,
+    W: for<'a, 'b, 'c> Fn(&'a mut S, &'b mut Places<'c>) + Send + Sync,
+    E: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
+    T: for<'a> Fn(S, &'a mut Probe) -> S + Send + Sync,
 {
     fn session(&self) -> Box<dyn Session + '_> {
         Box::new(ClosureSession { closures: self, state: None })
@@ -119,6 +121,17 @@ where
     fn is_alive(&self) -> bool {
         self.state.is_some()
     }
+    fn discard(&mut self) {
+        self.state = None;
+    }
+}
+
+impl<S, D, W, E, T> Drop for ClosureSession<'_, S, D, W, E, T> {
+    fn drop(&mut self) {
+        // A `Drop` of the user's that panics is told of where a state is judged, and only there.
+        let state = self.state.take();
+        let _ = caught("dropping the state", || drop(state));
+    }
 }
 
 /// Parameters that are already there, with a forward and a gradient as closures.
@@ -149,6 +162,7 @@ where
     fn is_alive(&self) -> bool {
         true
     }
+    fn discard(&mut self) {}
 }
 
 /// One step of a user's update rule: the gradient, then the update, until the steps are done.

@@ -185,6 +185,7 @@ mod tests {
             name: String::new(),
             full_name: String::new(),
             shape: vec![range.len()],
+            complex: false,
             range,
             roundoff: f64::EPSILON,
             jacobian: None,

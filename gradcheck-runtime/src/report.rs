@@ -1,15 +1,19 @@
 //! The result of a check as a value, and the one place where it is put into words.
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::case::Case;
 use crate::check::{Checker, Kind, Meta, StateReport};
 use crate::compare::Planted;
-use crate::diagnose::diagnose;
+use crate::deadline::{Stopped, span};
+use crate::diagnose::{self, diagnose};
 use crate::evidence::{Counts, Evidence, Verdict};
 use crate::failure::number;
+use crate::gather::Gathered;
+use crate::shrink::with_dim;
 use crate::style::{Paint, Tone};
 
 /// The classical grade of a relative difference.
@@ -60,6 +64,8 @@ pub enum Trouble {
     State(Box<Found>),
     /// These blocks could hold anything: no state would have shown it.
     NeverExercised(Vec<Unexercised>),
+    /// The check was not done when its time was up, and no state had failed.
+    TimedOut(Box<Stopped>),
 }
 
 /// A block whose gradient no state put to the test.
@@ -73,6 +79,19 @@ pub struct Unexercised {
     pub undecided: bool,
 }
 
+impl Unexercised {
+    /// What became of the block in the states that were checked.
+    pub fn why(&self) -> &'static str {
+        if self.undecided {
+            "rounding of the forward hides every component of it, in every state"
+        } else if self.zero {
+            "its gradient is zero in every state, and so is the difference of the forward"
+        } else {
+            "a zero or a flipped sign in its place would have passed in every state"
+        }
+    }
+}
+
 /// A failing state.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -83,6 +102,8 @@ pub struct Found {
     pub draws: Vec<(String, String)>,
     /// Simpler cases that were tried.
     pub trials: usize,
+    /// Pairs of forward and gradient calls that took.
+    pub pairs: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -106,7 +127,8 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    pub(crate) fn new(state: StateReport) -> Judged {
+    /// With `keep`, the numbers stay all the same.
+    pub(crate) fn new(state: StateReport, keep: bool) -> Judged {
         let (wrong, counts) = (state.is_wrong(), state.counts());
         let difference = state.relative_difference();
         let mut judged = Judged {
@@ -120,7 +142,7 @@ impl Judged {
         if !wrong {
             judged.planted = judged.state.planted();
             judged.blocks = summaries(&judged.state.evidence, &judged.planted.exercised);
-            if judged.state.evidence.analytic.len() > KEPT_COMPONENTS {
+            if !keep && judged.state.evidence.analytic.len() > KEPT_COMPONENTS {
                 judged.state.evidence = Evidence::empty();
             }
         }
@@ -160,12 +182,13 @@ fn summaries(evidence: &Evidence, exercised: &[bool]) -> Vec<BlockSummary> {
 /// What a check came to.
 #[derive(Clone, Debug)]
 pub struct Report {
-    function: String,
-    kind: Kind,
-    module: &'static str,
+    pub(crate) function: String,
+    pub(crate) kind: Kind,
+    pub(crate) module: &'static str,
     test: &'static str,
-    file: &'static str,
-    line: u32,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) manifest_dir: &'static str,
     allow_zero: &'static [&'static str],
     /// The seed that repeats the run.
     pub seed: u64,
@@ -177,6 +200,8 @@ pub struct Report {
     pub counts: Counts,
     /// Planted faults: caught, and planted.
     pub planted: (usize, usize),
+    /// The same for each of [`Planted::KINDS`]: planted, and caught.
+    pub planted_by_kind: [(usize, usize); Planted::KINDS.len()],
     /// Calls of the forward alone.
     pub forward_calls: usize,
     /// Calls of the gradient.
@@ -191,8 +216,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// The file that keeps the failing case.
     pub saved: Option<PathBuf>,
+    /// What a page shows beyond all this, where one is asked for.
+    pub(crate) gathered: Option<Box<Gathered>>,
     blocks: Vec<BlockSummary>,
-    notes: BTreeSet<String>,
+    pub(crate) notes: BTreeSet<String>,
     failing: Vec<(Case, StateReport)>,
     passing: Vec<Evidence>,
 }
@@ -203,6 +230,10 @@ const KEPT: usize = 1;
 const KEPT_COMPONENTS: usize = 100_000;
 /// Rows of blocks and of components that are printed.
 const ROWS: usize = 12;
+/// Findings of the diagnosis that are printed.
+const FINDINGS: usize = 6;
+/// Names that a line lists.
+const LISTED: usize = 6;
 
 impl Report {
     pub(crate) fn new(meta: &Meta, kind: Kind, seed: u64) -> Report {
@@ -216,12 +247,15 @@ impl Report {
             test: meta.test,
             file: meta.file,
             line: meta.line,
+            manifest_dir: meta.manifest_dir,
             allow_zero: meta.allow_zero,
             seed,
             states: 0,
             failing_states: 0,
             counts: Counts::default(),
             planted: (0, 0),
+            planted_by_kind: Default::default(),
+            gathered: None,
             forward_calls: 0,
             gradient_calls: 0,
             largest_difference: 0.0,
@@ -245,16 +279,15 @@ impl Report {
             self.gradient_calls += state.gradient_calls;
             self.counts += counts;
             self.notes.extend(state.notes.iter().cloned());
+            if let Some(gathered) = &mut self.gathered {
+                gathered.see(&case, &state);
+            }
             let size = state.evidence.analytic.len().max(1);
             if wrong {
                 self.failing_states += 1;
                 if self.trouble.is_none() {
-                    self.trouble = Some(Trouble::State(Box::new(Found {
-                        case: case.clone(),
-                        state: state.clone(),
-                        draws: Vec::new(),
-                        trials: 0,
-                    })));
+                    let found = Found::new(case.clone(), state.clone());
+                    self.trouble = Some(Trouble::State(Box::new(found)));
                 }
                 if self.failing.len() < KEPT.max(KEPT_COMPONENTS / size) {
                     self.failing.push((case, state));
@@ -264,6 +297,9 @@ impl Report {
             self.largest_difference = self.largest_difference.max(difference);
             self.planted.0 += planted.caught;
             self.planted.1 += planted.planted;
+            for (all, one) in self.planted_by_kind.iter_mut().zip(planted.by_kind) {
+                *all = (all.0 + one.0, all.1 + one.1);
+            }
             for block in blocks {
                 self.summarise(block);
             }
@@ -304,27 +340,127 @@ impl Report {
                 self.trouble = Some(Trouble::NeverExercised(unexercised));
             }
         }
-        if let Some(Trouble::State(found)) = &mut self.trouble {
-            let mut states: Vec<Evidence> = self
-                .failing
-                .iter()
-                .filter(|(_, state)| state.failure.is_none())
-                .map(|(_, state)| state.evidence.clone())
-                .collect();
-            // The same draws before training: is it wrong there too?
-            for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
-                let before = checker.case(&Case { steps: 0, ..case.clone() });
-                if before.failure.is_none() {
-                    states.push(before.evidence);
+        // What looks like noise may be a forward that is not a function.
+        if let Some(Trouble::NeverExercised(blocks)) = &self.trouble
+            && blocks.iter().any(|block| block.undecided)
+        {
+            let case = checker.numbered(self.seed, 0);
+            if let Some(state) = checker.wavers(&case) {
+                self.failing_states += 1;
+                self.trouble = Some(Trouble::State(Box::new(Found::new(case, state))));
+            }
+        }
+        let Some(Trouble::State(found)) = &mut self.trouble else { return };
+        crate::shrink::shrink(checker, found);
+        found.draws = checker.describe(&found.case);
+        if found.state.failure.is_none() {
+            let (case, shown) = (found.case.clone(), found.state.evidence.clone());
+            self.diagnosis = self.diagnosed(checker, &case, shown);
+        }
+    }
+
+    /// Says what the failing states have in common: first of all the one that is shown, whose
+    /// numbers are quoted.
+    fn diagnosed(&self, checker: &Checker<'_>, case: &Case, shown: Evidence) -> Vec<String> {
+        let judged = self.failing.iter().filter(|(_, state)| state.failure.is_none());
+        let others = judged.filter(|(other, _)| other != case);
+        let mut states = vec![shown];
+        states.extend(others.map(|(_, state)| state.evidence.clone()));
+        // The same draws before training: is it wrong there too?
+        for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
+            let before = checker.case(&Case { steps: 0, ..case.clone() });
+            if before.failure.is_none() {
+                states.push(before.evidence);
+            }
+        }
+        let failing = states.len();
+        states.extend(self.passing.iter().cloned());
+        let mut diagnosis = diagnose(&states);
+        let open = |kind: &diagnose::Kind| {
+            matches!(
+                kind,
+                diagnose::Kind::Unknown
+                    | diagnose::Kind::OnlyAtSize { .. }
+                    | diagnose::Kind::Components { how: None }
+            )
+        };
+        if diagnosis.findings.iter().any(|f| open(&f.kind)) || !self.passing.is_empty() {
+            // The same draws at other sizes may tell.
+            let beside = self.beside(checker);
+            states.splice(failing..failing, beside);
+            diagnosis = diagnose(&states);
+        }
+        let mut lines = Vec::new();
+        for finding in diagnosis.findings.iter().take(FINDINGS) {
+            let mut text = finding.to_string();
+            if finding.facts.state > 0 {
+                // Another state than the one that is shown.
+                text += &format!(
+                    "\n  numbers of another failing state{}",
+                    in_brackets(&finding.facts.dims)
+                );
+            }
+            lines.extend(text.lines().map(str::to_owned));
+        }
+        if diagnosis.findings.len() > FINDINGS {
+            let more = diagnosis.findings.len() - FINDINGS;
+            lines.push(format!("and {more} more findings"));
+        }
+        lines
+    }
+
+    /// The first failing state with each dimension, one at a time, at its least value, one less
+    /// and one more; no more calls than the check has taken so far.
+    fn beside(&self, checker: &Checker<'_>) -> Vec<Evidence> {
+        let Some((case, _)) = self.failing.iter().find(|(_, state)| state.failure.is_none()) else {
+            return Vec::new();
+        };
+        let case = Case { steps: 0, ..case.clone() };
+        let mut calls = 0;
+        let mut states = Vec::new();
+        for dim in checker.dims(&case) {
+            let mut sizes = vec![dim.low, dim.value.saturating_sub(1), dim.value + 1];
+            sizes.retain(|&size| size != dim.value && (dim.low..=dim.high).contains(&size));
+            sizes.dedup();
+            for size in sizes {
+                if calls >= self.forward_calls {
+                    return states;
+                }
+                let state = checker.case(&with_dim(&case, &dim.name, size));
+                calls += state.forward_calls;
+                if state.failure.is_none() {
+                    states.push(state.evidence);
                 }
             }
-            states.extend(self.passing.iter().cloned());
-            if found.state.failure.is_none() {
-                self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
-            }
-            crate::shrink::shrink(checker, found);
-            found.draws = checker.describe(&found.case);
         }
+        states
+    }
+
+    /// What a page shows beyond the verdict, where one is asked for.
+    pub(crate) fn gather(&mut self, checker: &Checker<'_>) {
+        if let Some(mut gathered) = self.gathered.take() {
+            gathered.finish(checker, self.failing_case());
+            self.gathered = Some(gathered);
+        }
+    }
+
+    /// Makes do with what was known when the time was up.
+    pub(crate) fn stop(&mut self, stopped: Stopped) {
+        self.elapsed = stopped.limit;
+        let Some(Trouble::State(found)) = &mut self.trouble else {
+            self.trouble = Some(Trouble::TimedOut(Box::new(stopped)));
+            return;
+        };
+        if found.state.failure.is_none() {
+            let mut states = failing_evidence(&self.failing);
+            states.extend(self.passing.iter().cloned());
+            self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
+        }
+        self.notes.insert(format!(
+            "the time limit of {} was reached while a smaller case was looked for",
+            span(stopped.limit)
+        ));
+        found.draws = stopped.draws;
     }
 
     fn is_allowed(&self, block: &BlockSummary) -> bool {
@@ -346,6 +482,29 @@ impl Report {
         }
     }
 
+    /// Path of the test with the name of its crate, or test file, in front.
+    pub(crate) fn full_test_path(&self) -> String {
+        format!("{}::{}", self.module, self.test)
+    }
+
+    /// Path of the test, as `cargo test` filters it.
+    pub(crate) fn test_path(&self) -> String {
+        match self.module.split_once("::") {
+            Some((_, module)) => format!("{module}::{}", self.test),
+            None => self.test.to_owned(),
+        }
+    }
+
+    /// The command that runs the check again.
+    pub(crate) fn replay(&self) -> String {
+        let test = self.test_path();
+        if self.failing_case().is_some_and(|case| case.seed != self.seed) {
+            // A case kept from before: the seed of this run leads elsewhere.
+            return format!("cargo test {test}");
+        }
+        format!("GRADCHECK_SEED={} cargo test {test}", self.seed)
+    }
+
     /// The failing states that were kept, first one first.
     pub fn failing(&self) -> impl Iterator<Item = &StateReport> {
         self.failing.iter().map(|(_, state)| state)
@@ -363,8 +522,16 @@ impl Report {
             None => format!("{function}: the gradient agrees"),
             Some(Trouble::NoCases) => format!("{function}: no state was checked (cases = 0)"),
             Some(Trouble::NeverExercised(blocks)) => {
-                let names: Vec<&str> = blocks.iter().map(|b| b.block.as_str()).collect();
-                format!("{function}: never exercised: {}", names.join(", "))
+                let names: Vec<&str> =
+                    blocks.iter().take(LISTED).map(|b| b.block.as_str()).collect();
+                let more = match blocks.len().saturating_sub(LISTED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("{function}: never exercised: {}{more}", names.join(", "))
+            }
+            Some(Trouble::TimedOut(stopped)) => {
+                format!("{function}: not done after {}", span(stopped.limit))
             }
             Some(Trouble::State(found)) => {
                 let at = found.place();
@@ -388,11 +555,12 @@ impl Report {
         } else {
             ""
         };
+        let untested = self.untested();
         let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
         format!(
             "gradcheck {}: {} {kind}, {} components: {agreed} agree, {kinks} kink, {undecided} \
              undecided; largest difference {:.1e}; planted faults caught: {} of {}; {} forward \
-             calls, {:.2} s{lost}{notes}",
+             calls, {:.2} s{lost}{untested}{notes}",
             self.function,
             self.states,
             self.counts.total(),
@@ -404,6 +572,23 @@ impl Report {
         )
     }
 
+    /// Blocks of which rounding hid every component in every trained state. Where training ends
+    /// in a perfect fit that is as it should be, and what a fault would do is shown by the
+    /// random initialisations: so it is said and does not fail.
+    fn untested(&self) -> String {
+        let hidden = self.blocks.iter().filter(|b| b.undecided && !self.is_allowed(b));
+        let names: Vec<&str> = hidden.map(|b| b.name.as_str()).collect();
+        if self.kind != Kind::AfterTraining || names.is_empty() {
+            return String::new();
+        }
+        let more = if names.len() > LISTED { ", .." } else { "" };
+        format!(
+            "; NOT TESTED after training: {}{more} (rounding hides it in every trained state; \
+             fewer steps would leave something to check)",
+            names[..names.len().min(LISTED)].join(", ")
+        )
+    }
+
     /// The report with or without colour, `width` columns wide.
     pub fn render(&self, colour: bool, width: usize) -> String {
         let mut out = Page::new(colour, width);
@@ -412,7 +597,7 @@ impl Report {
     }
 
     fn write(&self, out: &mut Page) {
-        out.line(&[(Tone::Bad, &self.headline())]);
+        out.wrapped(&[(Tone::Bad, &self.headline())]);
         out.line(&[(Tone::Faint, &format!("  {}:{}", self.file, self.line))]);
         match &self.trouble {
             None => out.plain(&format!("  {}", self.summary())),
@@ -420,6 +605,7 @@ impl Report {
                 out.plain("  A check of no states proves nothing: set `cases`, or GRADCHECK_CASES, to 1 or more.");
             }
             Some(Trouble::NeverExercised(blocks)) => self.write_unexercised(out, blocks),
+            Some(Trouble::TimedOut(stopped)) => write_stopped(out, stopped),
             Some(Trouble::State(found)) => self.write_state(out, found),
         }
         if !self.notes.is_empty() {
@@ -430,20 +616,7 @@ impl Report {
         }
         if self.trouble.is_some() {
             out.blank();
-            let module = self.module.split_once("::").map_or("", |(_, rest)| rest);
-            let test = if module.is_empty() {
-                self.test.to_owned()
-            } else {
-                format!("{module}::{}", self.test)
-            };
-            let replayed = self.failing_case().is_some_and(|case| case.seed != self.seed);
-            if replayed {
-                // The seed of this run leads elsewhere.
-                out.whole(&format!("  run again: cargo test {test}"));
-            } else {
-                let seed = self.seed;
-                out.whole(&format!("  run again: GRADCHECK_SEED={seed} cargo test {test}"));
-            }
+            out.whole(&format!("  run again: {}", self.replay()));
             if let Some(path) = &self.saved {
                 out.plain(&format!("  the case is kept, and tried first: {}", path.display()));
             }
@@ -452,23 +625,20 @@ impl Report {
 
     fn write_unexercised(&self, out: &mut Page, blocks: &[Unexercised]) {
         for block in blocks.iter().take(ROWS) {
-            let why = if block.undecided {
-                "rounding of the forward hides every component of it, in every state"
-            } else if block.zero {
-                "its gradient is zero in every state, and so is the difference of the forward"
-            } else {
-                "a zero or a flipped sign in its place would have passed in every state"
-            };
-            out.line(&[
+            out.wrapped(&[
                 (Tone::Name, &format!("  {}", block.block)),
-                (Tone::Plain, &format!(": {why}")),
+                (Tone::Plain, &format!(": {}", block.why())),
             ]);
         }
+        if blocks.len() > ROWS {
+            out.plain(&format!("  .. and {} more blocks", blocks.len() - ROWS));
+        }
         out.blank();
-        out.plain("  A check that cannot fail proves nothing. Let the forward use the block, or draw states");
         let first = blocks.first().map_or("..", |b| b.block.as_str());
         out.plain(&format!(
-            "  in which it matters; if its gradient is zero by design, say so: `allow_zero({first})`."
+            "  A check that cannot fail proves nothing. Let the forward use the block, or draw \
+             states in which it matters; if its gradient is zero by design, say so: \
+             `allow_zero({first})`."
         ));
     }
 
@@ -487,6 +657,12 @@ impl Report {
             out.plain(&format!("  {size} case:"));
             for (name, value) in found.draws.iter().take(ROWS) {
                 out.clipped(&format!("    {name} = {value}"));
+            }
+            if found.trials > 0 {
+                out.plain(&format!(
+                    "    found in {} trials, {} pairs of forward and gradient calls",
+                    found.trials, found.pairs
+                ));
             }
         }
         if found.state.steps > 0 {
@@ -540,7 +716,7 @@ fn write_numbers(out: &mut Page, evidence: &Evidence, diagnosis: &[String]) {
 }
 
 /// `|g - g~| / (|g| + |g~|)` of one component.
-fn relative(evidence: &Evidence, i: usize) -> f64 {
+pub(crate) fn relative(evidence: &Evidence, i: usize) -> f64 {
     let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
     (g - d).abs() / (g.abs() + d.abs())
 }
@@ -551,23 +727,37 @@ fn write_blocks(out: &mut Page, evidence: &Evidence) {
     if order.len() > ROWS {
         order.sort_by_key(|b| std::cmp::Reverse(wrong(b)));
     }
-    let mut rows = vec![
-        ["block", "shape", "difference", "agree", "kink", "undecided", "wrong"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    // Slopes have looked at these, and the search for wrong ones has passed them by.
+    let unmeasured = |range: Range<usize>| {
+        let along = !evidence.directions.is_empty();
+        let is = |i: &usize| {
+            evidence.verdict[*i] == Verdict::Undecided && evidence.bound[*i].is_infinite()
+        };
+        if along { range.filter(is).count() } else { 0 }
+    };
+    let any_unmeasured = unmeasured(0..evidence.verdict.len()) > 0;
+    let mut head = vec!["block", "shape", "difference", "agree", "kink", "undecided", "wrong"];
+    if any_unmeasured {
+        head.insert(6, "not singled out");
+    }
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<String>>()];
     for &b in order.iter().take(ROWS) {
         let block = &evidence.blocks[b];
         let counts = evidence.counts(block.range.clone());
-        rows.push(vec![
+        let passed_by = unmeasured(block.range.clone());
+        let mut row = vec![
             block.name.clone(),
-            format!("{:?}", block.shape),
+            block.extents(),
             format!("{:.1e}", evidence.relative_difference(block.range.clone())),
             counts.agreed.to_string(),
             counts.kinks.to_string(),
-            counts.undecided.to_string(),
+            (counts.undecided - passed_by).to_string(),
             counts.wrong.to_string(),
-        ]);
+        ];
+        if any_unmeasured {
+            row.insert(6, passed_by.to_string());
+        }
+        rows.push(row);
     }
     out.table(&rows, |row| row.last().is_some_and(|wrong| wrong != "0"));
     if order.len() > ROWS {
@@ -590,7 +780,7 @@ impl StateReport {
             true => (Tone::Bad, "the gradient is wrong", diagnose(&[&self.evidence]).to_string()),
             false => (Tone::Name, "the gradient agrees", String::new()),
         };
-        out.line(&[(tone, headline)]);
+        out.wrapped(&[(tone, headline)]);
         let diagnosis: Vec<String> = diagnosis.lines().map(str::to_owned).collect();
         write_numbers(&mut out, &self.evidence, &diagnosis);
         out.text
@@ -641,16 +831,94 @@ impl Report {
     }
 }
 
+/// ` (n = 3, m = 5)`
+fn in_brackets(dims: &[(String, usize)]) -> String {
+    let dims: Vec<String> = dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+    if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) }
+}
+
 impl Found {
-    fn place(&self) -> String {
-        let dims: Vec<String> = self.state.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
-        let dims = if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) };
+    fn new(case: Case, state: StateReport) -> Found {
+        Found { case, state, draws: Vec::new(), trials: 0, pairs: 0 }
+    }
+
+    pub(crate) fn place(&self) -> String {
+        let dims = in_brackets(&self.state.dims);
         match self.state.steps {
             0 => format!("at a random initialisation{dims}"),
             1 => format!("after 1 training step{dims}"),
             k => format!("after {k} training steps{dims}"),
         }
     }
+}
+
+/// ` (n = 3, m = 4)`, or nothing.
+fn dims(dims: &[(String, usize)]) -> String {
+    let dims: Vec<String> = dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+    if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) }
+}
+
+fn failing_evidence(failing: &[(Case, StateReport)]) -> Vec<Evidence> {
+    let judged = failing.iter().filter(|(_, state)| state.failure.is_none());
+    judged.map(|(_, state)| state.evidence.clone()).collect()
+}
+
+/// What the user's code was doing when the time was up, how far the check had come, and what to
+/// do about it.
+fn write_stopped(out: &mut Page, stopped: &Stopped) {
+    let Stopped { during, running, judged, failing, cases, returned, .. } = stopped;
+    let (limit, pace) = (span(stopped.limit), span(stopped.pace()));
+    let during = during.unwrap_or("the check itself");
+    let state = match stopped.case.as_ref().map_or(0, |case| case.steps) {
+        0 => "a random initialisation".to_owned(),
+        1 => "a state of 1 training step".to_owned(),
+        k => format!("a state of {k} training steps"),
+    };
+    let state = format!("{state}{}", dims(&stopped.dims));
+    let before = match returned {
+        0 => "No call of forward or gradient came back".to_owned(),
+        1 => format!("1 call of forward or gradient came back, after {pace}"),
+        n => format!("{n} calls of forward and gradient came back, {pace} each"),
+    };
+    out.blank();
+    match stopped.is_stuck() {
+        true => out.plain(&format!(
+            "  Has not returned for the last {} of {limit}: {during}, called at {state}. {before}.",
+            span(*running),
+        )),
+        false => out.plain(&format!(
+            "  {before}: the code is slow, and does not hang. Under way: {during}, at {state}."
+        )),
+    }
+    for (name, value) in stopped.draws.iter().take(ROWS) {
+        out.clipped(&format!("    {name} = {value}"));
+    }
+    out.blank();
+    let fails = match failing {
+        0 => "none of them fails".to_owned(),
+        n => format!("{n} of them fail"),
+    };
+    match (judged, cases) {
+        (0, 0) => out.plain("  No state has been judged."),
+        (0, cases) => out.plain(&format!("  No state of {cases} has been judged.")),
+        (judged, cases) => {
+            out.plain(&format!("  {judged} of {cases} states have been judged; {fails}."));
+        }
+    }
+    out.blank();
+    if !stopped.is_stuck() {
+        if let Some(whole) = stopped.whole() {
+            out.plain(&format!("  At this pace the whole check takes {}.", span(whole)));
+        }
+        out.plain(
+            "  For fewer calls: smaller `dims`, `cases = 4`, or `method = Method::Directional { probes: 2 }`; \
+             for faster ones: `opt-level = 2` in the profile `test`.",
+        );
+    }
+    out.plain(
+        "  For more time: `timeout = Duration::from_secs(3600)`, or GRADCHECK_TIMEOUT=3600 in the \
+         environment; 0 is no limit.",
+    );
 }
 
 impl fmt::Display for Report {
@@ -684,20 +952,33 @@ impl Page {
 
     /// A line, broken at spaces where it is too long, its continuation indented as it is.
     fn plain(&mut self, text: &str) {
-        let indent = text.len() - text.trim_start().len();
+        self.wrapped(&[(Tone::Plain, text)]);
+    }
+
+    /// The same in several tones; no colour reaches over the end of a line.
+    fn wrapped(&mut self, parts: &[(Tone, &str)]) {
+        let first = parts.first().map_or("", |part| part.1);
+        let indent = first.len() - first.trim_start().len();
         let mut column = 0;
-        for word in text.split_inclusive(' ') {
-            let length = word.trim_end().chars().count();
-            if column > indent && column + length > self.width {
-                while self.text.ends_with(' ') {
-                    self.text.pop();
+        for (tone, text) in parts {
+            let mut piece = String::new();
+            for word in text.split_inclusive(' ') {
+                let length = word.trim_end().chars().count();
+                if column > indent && column + length > self.width {
+                    if piece.is_empty() {
+                        let kept = self.text.trim_end_matches(' ').len();
+                        self.text.truncate(kept);
+                    }
+                    self.text.push_str(&self.paint.apply(*tone, piece.trim_end()));
+                    self.text.push('\n');
+                    self.text.push_str(&" ".repeat(indent));
+                    piece.clear();
+                    column = indent;
                 }
-                self.text.push('\n');
-                self.text.push_str(&" ".repeat(indent));
-                column = indent;
+                piece.push_str(word);
+                column += word.chars().count();
             }
-            self.text.push_str(word);
-            column += word.chars().count();
+            self.text.push_str(&self.paint.apply(*tone, &piece));
         }
         self.text.push('\n');
     }

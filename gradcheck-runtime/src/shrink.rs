@@ -10,8 +10,10 @@ use crate::failure::Failure;
 use crate::report::Found;
 use crate::state::State;
 
-/// Pairs of forward and gradient calls that shrinking may take.
+/// Pairs of forward and gradient calls that shrinking may take, all training included.
 const BUDGET: usize = 200;
+/// Training steps that make each trial so dear that they go first.
+const MANY_STEPS: usize = 8;
 /// How often the draws of a case are simplified at most, each.
 const SIMPLEST: u32 = 12;
 
@@ -28,7 +30,10 @@ struct Shrinker<'a, 'b> {
     symptom: Symptom,
     /// Parameters that were zero in the failing state.
     zeros: usize,
-    calls: usize,
+    /// Pairs of calls so far.
+    pairs: usize,
+    /// Those of the dearest trial, training aside.
+    dearest: usize,
     trials: usize,
 }
 
@@ -42,13 +47,17 @@ pub(crate) fn shrink(checker: &Checker<'_>, found: &mut Found) {
         (None, None) => return,
     };
     let zeros = found.state.evidence.primal.iter().filter(|&&v| v == 0.0).count();
-    let mut shrinker = Shrinker { checker, symptom, zeros, calls: 0, trials: 0 };
+    let mut shrinker = Shrinker { checker, symptom, zeros, pairs: 0, dearest: 8, trials: 0 };
     let mut best = found.case.clone();
+    if best.steps > MANY_STEPS {
+        shrinker.steps(&mut best);
+    }
     shrinker.dims(&mut best);
     shrinker.steps(&mut best);
     shrinker.dims(&mut best);
     shrinker.values(&mut best);
     found.trials = shrinker.trials;
+    found.pairs = shrinker.pairs;
     if best == found.case {
         return;
     }
@@ -83,43 +92,53 @@ fn most_wrong(found: &Found) -> Option<String> {
 impl Shrinker<'_, '_> {
     /// Whether a case still shows the symptom.
     fn try_case(&mut self, case: &Case) -> bool {
-        if self.calls >= BUDGET {
+        // A step is a pair, or two where the default descent looks for its rate.
+        let training = 2 * case.steps;
+        if self.pairs + training + self.dearest > BUDGET {
             return false;
         }
         self.trials += 1;
-        let reached = self.checker.reach(case);
-        self.calls += 1 + case.steps;
-        match (reached, &self.symptom) {
-            (Err(report), Symptom::Failed(title)) => {
-                report.failure.is_some_and(|failure| failure.title() == *title)
+        let (shown, calls) = match self.checker.reach(case) {
+            Err(report) => {
+                let calls = (report.forward_calls, report.gradient_calls);
+                (self.shown_by_failure(report.failure.as_ref()), calls)
             }
-            (Err(_), Symptom::Wrong(_)) => false,
+            Ok(mut state) => {
+                let shown = self.shown_by(&mut state);
+                (shown, (state.forwards, state.gradients))
+            }
+        };
+        // A gradient call has a forward of its own; forwards alone make a pair by twos.
+        let pairs = calls.1 + calls.0.div_ceil(2);
+        self.pairs += pairs;
+        self.dearest = self.dearest.max(pairs.saturating_sub(training));
+        shown
+    }
+
+    fn shown_by_failure(&self, failure: Option<&Failure>) -> bool {
+        match &self.symptom {
+            Symptom::Failed(title) => failure.is_some_and(|failure| failure.title() == *title),
+            Symptom::Wrong(_) => false,
+        }
+    }
+
+    fn shown_by(&self, state: &mut State<'_>) -> bool {
+        match &self.symptom {
             // A zero is a kink or a dead unit: simpler to read, and another case.
-            (Ok(state), Symptom::Wrong(_)) if state.zeros() > self.zeros => false,
-            (Ok(mut state), symptom) => {
-                let before = (state.forwards, state.gradients);
-                let examined = state.examine(&self.checker.places);
-                let shown = match (examined, symptom) {
-                    (Err(failure), Symptom::Failed(title)) => failure.title() == *title,
-                    (Ok(analytic), Symptom::Wrong(block)) => {
-                        clearly_wrong(&mut state, &analytic, block)
-                    }
-                    _ => false,
-                };
-                let forwards = state.forwards - before.0;
-                self.calls += (state.gradients - before.1).max(forwards.div_ceil(2));
-                shown
+            Symptom::Wrong(_) if state.zeros() > self.zeros => false,
+            Symptom::Wrong(block) => match state.examine(&self.checker.places) {
+                Ok(analytic) => clearly_wrong(state, &analytic, block),
+                Err(_) => false,
+            },
+            Symptom::Failed(_) => {
+                self.shown_by_failure(state.examine(&self.checker.places).err().as_ref())
             }
         }
     }
 
     /// Each dimension: its least value, then half-way down, then one less.
     fn dims(&mut self, best: &mut Case) {
-        let Ok(state) = self.checker.reach(best) else { return };
-        self.calls += 1 + best.steps;
-        let dims = state.dims.clone();
-        drop(state);
-        for dim in dims {
+        for dim in self.checker.dims(best) {
             let mut value = dim.value;
             while value > dim.low {
                 let half = dim.low + (value - dim.low) / 2;
@@ -153,9 +172,7 @@ impl Shrinker<'_, '_> {
 
     /// Each draw as simple as it goes, then step by step.
     fn values(&mut self, best: &mut Case) {
-        let Ok(state) = self.checker.reach(best) else { return };
-        let draws = state.draws.len();
-        drop(state);
+        let draws = self.checker.draws(best);
         best.simplified.resize(draws, 0);
         for draw in 0..draws {
             let (mut low, mut high) = (0, SIMPLEST);
@@ -175,7 +192,7 @@ impl Shrinker<'_, '_> {
     }
 }
 
-fn with_dim(case: &Case, name: &str, value: usize) -> Case {
+pub(crate) fn with_dim(case: &Case, name: &str, value: usize) -> Case {
     let mut case = case.clone();
     case.dims.retain(|(n, _)| n != name);
     case.dims.push((name.to_owned(), value));

@@ -12,6 +12,7 @@ use crate::probe::{Cotangent, Expected, Fill, Probe, fill_value};
 use crate::problem::Session;
 use crate::random;
 use crate::ray::{self, Home, Ray};
+use crate::settings::Convention;
 
 /// What is differentiated, and what its components are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +80,17 @@ fn name_at(blocks: &[Block], index: usize) -> String {
 
 impl<'p> State<'p> {
     /// Draws the state of a case, without its training steps.
-    pub(crate) fn draw(session: Box<dyn Session + 'p>, case: &Case) -> Result<State<'p>, Failure> {
+    pub(crate) fn draw(
+        session: Box<dyn Session + 'p>,
+        case: &Case,
+        convention: Convention,
+    ) -> Result<State<'p>, Failure> {
         let mut state = State {
             session,
-            probe: Probe::new(random::hash_text(case.own_seed(), "cotangent")),
+            probe: Probe {
+                convention,
+                ..Probe::new(random::hash_text(case.own_seed(), "cotangent"))
+            },
             case: case.clone(),
             dims: Vec::new(),
             draws: Vec::new(),
@@ -106,6 +114,11 @@ impl<'p> State<'p> {
         state.redraw()?;
         state.record_primal()?;
         Ok(state)
+    }
+
+    /// Lets go of the user's values.
+    pub(crate) fn discard(mut self) -> Result<(), Failure> {
+        caught("dropping the state", || self.session.discard())
     }
 
     fn redraw(&mut self) -> Result<(), Failure> {
@@ -210,7 +223,7 @@ impl<'p> State<'p> {
         stored
     }
 
-    fn eval(&mut self, wants: bool, during: &str) -> Result<(), Failure> {
+    fn eval(&mut self, wants: bool, during: &'static str) -> Result<(), Failure> {
         self.probe.begin(wants);
         if wants {
             self.gradients += 1;
@@ -261,7 +274,7 @@ impl<'p> State<'p> {
         if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
             return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
         }
-        Ok(self.alignment.source.of(tree.values))
+        Ok(self.alignment.read(tree.values))
     }
 
     /// The gradient of the last call, buffers hung below the names of their places.
@@ -327,7 +340,7 @@ impl<'p> State<'p> {
         };
         self.outputs = outputs;
         self.align(&tree)?;
-        let analytic = self.alignment.source.of(tree.values);
+        let analytic = self.alignment.read(tree.values);
         Self::finite("the gradient", &self.blocks, &analytic)?;
         self.unchanged("the call")?;
         self.buffers(&analytic)?;
@@ -338,18 +351,20 @@ impl<'p> State<'p> {
     }
 
     fn align(&mut self, gradient: &Tree) -> Result<(), Failure> {
+        let convention = self.probe.convention;
         let aligned = match self.form {
             Form::Gradient => {
                 self.blocks = self.inputs.clone();
-                layout::align(&self.primal, gradient)
+                layout::align(&self.primal, gradient, convention)
             }
             Form::Jacobian => {
                 self.blocks = self.jacobian_blocks();
-                layout::align_jacobian(&self.outputs, &self.primal, gradient)
+                layout::align_jacobian(&self.outputs, &self.primal, gradient, convention)
             }
             Form::Tangent => {
                 self.blocks = self.outputs.blocks();
-                layout::align(&self.outputs, gradient)
+                // A change of the outputs, the same in every convention.
+                layout::align(&self.outputs, gradient, Convention::default())
             }
         };
         self.alignment = aligned.map_err(Failure::Shape)?;
@@ -375,12 +390,18 @@ impl<'p> State<'p> {
                     name: format!("d out / d {}", input.name),
                     full_name: format!("d out / d {}", input.full_name),
                     shape: vec![rows, columns],
+                    complex: false,
                     range,
                     roundoff: input.roundoff.max(self.output_roundoff),
                     jacobian: Some(Arc::new((outputs.to_vec(), input.clone()))),
                 }
             })
             .collect()
+    }
+
+    /// Number of the forward's outputs.
+    pub(crate) fn outputs_count(&self) -> usize {
+        self.outputs.values.len()
     }
 
     /// The component of output `j` and parameter `i`.
@@ -394,6 +415,12 @@ impl<'p> State<'p> {
                 leaf.range.start * rows + j * leaf.range.len() + (i - leaf.range.start)
             }
         }
+    }
+
+    /// Calls the forward so many times more, after [`State::examine`].
+    pub(crate) fn stands_still(&mut self, times: usize) -> Result<(), Failure> {
+        let blocks = self.outputs.blocks();
+        (0..times).try_for_each(|_| self.repeat_forward(&blocks))
     }
 
     fn repeat_forward(&mut self, output_blocks: &[Block]) -> Result<(), Failure> {
@@ -457,12 +484,18 @@ impl<'p> State<'p> {
             let start = self.probe.starts.get(place).copied().unwrap_or(0);
             let end = self.probe.starts.get(place + 1).copied().unwrap_or(self.primal.values.len());
             let rows = if self.form == Form::Jacobian { self.outputs.values.len() } else { 1 };
-            for i in start * rows..(end * rows).min(filled.len()) {
-                let own = scale * fill_value(i - start * rows);
+            let components = start * rows..(end * rows).min(filled.len());
+            let source = self.alignment.source.slice(components.clone());
+            // Where the place's own buffer begins among the scalars of all.
+            let first = source.first().unwrap_or(0);
+            for (i, position) in components.zip(source.iter()) {
+                let held = fill_value(position - first);
+                let own = scale * held * self.alignment.factor(i);
                 let slack = self.blocks.iter().find(|b| b.range.contains(&i));
                 let roundoff = slack.map_or(1e-16, |b| b.roundoff);
-                let fits =
-                    |wanted: f64| (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own);
+                let fits = |wanted: f64| {
+                    (filled[i] - wanted).abs() <= 64.0 * roundoff * (scale + own.abs())
+                };
                 let component = || name_at(&self.blocks, i);
                 match fill {
                     Fill::Overwritten if !fits(analytic[i]) => {
@@ -487,7 +520,7 @@ impl<'p> State<'p> {
         self.revive()?;
         let scale = largest(analytic);
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        if self.alignment.source.are_all(analytic.len()) {
+        if self.alignment.is_plain(analytic.len()) {
             // Compared where it lies: a million components need not be copied to see that.
             self.probe.expected = Some(Expected {
                 values: analytic.clone(),
@@ -519,26 +552,59 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in each of the components asked about: how far
-    /// apart the gradients are at points a few units of rounding from the state.
+    /// What the user's own arithmetic leaves open in each of the components asked about: the
+    /// spread of the gradient around the state, and as a floor some units of rounding of the
+    /// largest component, and of the outputs over the parameter's scale: rounding of what the
+    /// user's function computed on the way. A forward that rounds to `inner` inside has the slope
+    /// of its rounded parts, and nobody's gradient is that one's.
+    pub(crate) fn analytic_bound(
+        &mut self,
+        analytic: &[f64],
+        asked: &[usize],
+        inner: f64,
+        around: &[f64],
+    ) -> Vec<f64> {
+        let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
+        let mut floor = vec![16.0 * roundoff * largest(analytic).max(largest(around)); asked.len()];
+        if inner > roundoff && self.form == Form::Gradient {
+            // Rounding inside is as large as what the parameters do to the outputs, whichever of
+            // them does most.
+            let most = self.largest_effect(analytic).max(self.largest_effect(around));
+            for (floor, &i) in floor.iter_mut().zip(asked) {
+                *floor = floor.max(32.0 * inner * most / self.scale_of(i));
+            }
+        }
+        if self.form == Form::Gradient {
+            let outputs = self.output_size();
+            for (floor, &i) in floor.iter_mut().zip(asked) {
+                *floor = floor.max(4.0 * roundoff * outputs / self.scale_of(i));
+            }
+        }
+        let spread = self.spread(asked, [256.0, 1e4, 1e6]);
+        floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
+    }
+
+    /// The most that a parameter, moved by its scale, does to an output with this gradient.
+    fn largest_effect(&self, gradient: &[f64]) -> f64 {
+        let of_block = |(block, &typical): (&Block, &f64)| {
+            let values = &self.primal.values[block.range.clone()];
+            let own = values.iter().zip(&gradient[block.range.clone()]);
+            own.map(|(&v, g)| (g * ray::scale(v, typical)).abs()).fold(0.0, f64::max)
+        };
+        self.inputs.iter().zip(&*self.typical).map(of_block).fold(0.0, f64::max)
+    }
+
+    /// How far apart the gradients are at points a few units of rounding from the state, for each
+    /// of the components asked about: four times the distance between the furthest two, for the
+    /// first of the `reaches`, in units of rounding, that moves a component.
     ///
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
-    /// gradient that has lost its digits moves in steps. The floor is some units of rounding of
-    /// the largest component, and of the outputs over the parameter's scale: rounding of what
-    /// the user's function computed on the way.
-    pub(crate) fn analytic_bound(&mut self, analytic: &[f64], asked: &[usize]) -> Vec<f64> {
-        let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut bound = vec![16.0 * roundoff * largest(analytic); asked.len()];
-        if self.form == Form::Gradient {
-            let outputs = self.output_size();
-            for (bound, &i) in bound.iter_mut().zip(asked) {
-                *bound = bound.max(4.0 * roundoff * outputs / self.scale_of(i));
-            }
-        }
+    /// gradient that has lost its digits moves in steps.
+    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3]) -> Vec<f64> {
         let inputs = self.inputs.clone();
-        let mut still = vec![true; asked.len()];
-        for (round, reach) in [4.0, 1e3, 1e6].into_iter().enumerate() {
+        let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
+        for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
@@ -564,7 +630,7 @@ impl<'p> State<'p> {
             }
             for (k, (low, high)) in spread.into_iter().flatten().enumerate() {
                 if still[k] && high > low {
-                    bound[k] = bound[k].max(4.0 * (high - low));
+                    bound[k] = 4.0 * (high - low);
                     still[k] = false;
                 }
             }
@@ -573,6 +639,27 @@ impl<'p> State<'p> {
             }
         }
         bound
+    }
+
+    /// How large each component of the gradient is where every parameter has moved by half its
+    /// scale, to one side and the other: the smaller of the two. Zero where there is none.
+    pub(crate) fn around(&mut self) -> Vec<f64> {
+        let seed = random::hash(self.case.own_seed(), 0x6172_6f75);
+        let mut sizes: Option<Vec<f64>> = None;
+        for side in [0.5, -0.5] {
+            let aside =
+                |i: usize, v: f64, s| v + side * (random::signed_magnitude(seed, i as u64) * s);
+            let there = self.store_each(aside).and_then(|()| self.gradient(0.0));
+            let there = self.revive().and(there).unwrap_or_default();
+            let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
+            sizes = Some(match sizes {
+                None => there.collect(),
+                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| a.min(b)).collect(),
+            });
+        }
+        let mut sizes = sizes.unwrap_or_default();
+        sizes.resize(self.alignment.source.len(), 0.0);
+        sizes
     }
 
     /// Moves the state off its kinks: every parameter by about a thousandth of its scale, and
@@ -686,6 +773,14 @@ impl<'p> State<'p> {
         Ray::scaled(seed, 0..self.primal.values.len())
     }
 
+    /// The line on which the forward's noise is measured: the tangent, or all parameters at once.
+    pub(crate) fn noise_direction(&self) -> Ray {
+        match self.form {
+            Form::Tangent => self.along_tangent(),
+            Form::Gradient | Form::Jacobian => self.random_direction(0x6e6f_6973),
+        }
+    }
+
     /// The tangent that the user's function was given.
     pub(crate) fn tangent(&self) -> &[f64] {
         &self.probe.tangent
@@ -757,11 +852,14 @@ impl<'p> State<'p> {
         &self.weights
     }
 
-    /// Whether outputs computed otherwise are those at the state, to a few digits.
-    pub(crate) fn outputs_match(&self, outputs: &[f64]) -> bool {
+    /// Whether outputs computed otherwise, each known to within its error, are those at the
+    /// state: to a few digits, or to what rounding has left of them.
+    pub(crate) fn outputs_match(&self, outputs: &[f64], errors: &[f64]) -> bool {
         let slack = 1e-9 * largest(&self.base);
-        outputs.len() == self.base.len()
-            && outputs.iter().zip(&self.base).all(|(a, b)| (a - b).abs() <= slack + 1e-6 * b.abs())
+        let same = |(i, base): (usize, &f64)| {
+            (outputs[i] - base).abs() <= slack + 1e-6 * base.abs() + 2.0 * errors[i]
+        };
+        outputs.len() == self.base.len() && self.base.iter().enumerate().all(same)
     }
 
     /// Seed of everything random about this state.
@@ -804,6 +902,12 @@ impl<'p> State<'p> {
             ([value], Form::Gradient, false) => *value,
             (values, ..) => 0.5 * values.iter().map(|v| v * v).sum::<f64>(),
         }
+    }
+
+    /// The value that descent lowers, at the state; and whether it is the scalar forward itself.
+    pub(crate) fn cost(&self) -> (f64, bool) {
+        let scalar = self.form == Form::Gradient && !self.probe.has_cotangent;
+        (self.objective(), scalar)
     }
 
     /// Moves the parameters to where `steps` steps of descent lead, with the user's own gradient.

@@ -11,6 +11,10 @@
 //! | `normal(vec![n, m])`, `normal(&sizes[..])` | `ArrayD<F>` |
 //! | `normal(x.raw_dim())` | an array like `x` |
 //!
+//! Any of these with `.to::<C>()` behind it draws a `C` in place of the array: a `Vec`, or a matrix
+//! or vector of `nalgebra` or `faer` ([`FromArray`]). With the feature `num-complex`, `.complex()`
+//! draws complex elements: `normal([2, 3]).complex().to::<DMatrix<Complex64>>()`.
+//!
 //! The float is what the use asks for; where nothing does, it is named:
 //! `normal::<f32, _>([n, m])`. An axis of length 0 gives an empty array.
 //!
@@ -42,6 +46,9 @@ use proptest::strategy::{BoxedStrategy, Just, NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use crate::random;
+
+mod containers;
+pub use containers::{FromArray, ToContainer};
 
 /// Standard normal elements: mean 0, variance 1.
 ///

@@ -1,5 +1,6 @@
 //! Large states take turns: what a state needs is a few times its parameters, and the tests of a
 //! crate run side by side.
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Parameters of all states that are examined at the same time by one process; a larger state
@@ -12,8 +13,12 @@ const LARGE: usize = 50_000;
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// The right to examine a state, until it is dropped.
-struct Turn(usize);
+/// The right to examine a state, until it is given back or dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    share: usize,
+    is_over: AtomicBool,
+}
 
 /// How many states of so many parameters may be examined at the same time.
 pub(crate) fn side_by_side(parameters: usize) -> usize {
@@ -26,45 +31,62 @@ fn taken() -> MutexGuard<'static, usize> {
 }
 
 /// Waits until a state of so many parameters may be examined.
-fn take(parameters: usize) -> Turn {
+pub(crate) fn take(parameters: usize) -> Turn {
     let share = if parameters < LARGE { 0 } else { parameters.min(AT_ONCE) };
     let waits = |taken: &mut usize| share > 0 && *taken + share > AT_ONCE;
     let held = GIVEN_BACK.wait_while(taken(), waits);
     *held.unwrap_or_else(PoisonError::into_inner) += share;
-    Turn(share)
+    Turn { share, is_over: AtomicBool::new(false) }
 }
 
-/// Does what needs a state of so many parameters, in its turn.
-///
-/// A large one gets a thread of its own: memory allocators keep what was freed for the thread
-/// that had it, and one such store is to do for all states.
-pub(crate) fn with<T: Send>(parameters: usize, work: impl FnOnce() -> T + Send) -> T {
-    let turn = take(parameters);
-    if turn.0 == 0 {
-        return work();
+impl Turn {
+    /// Whether others may have to wait for it.
+    pub(crate) fn is_large(&self) -> bool {
+        self.share > 0
     }
-    let done = std::thread::scope(|scope| scope.spawn(work).join());
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if self.0 > 0 {
-            *taken() -= self.0;
+    /// Lets others go on, though what it was taken for may never come to its end.
+    pub(crate) fn give_back(&self) {
+        if self.is_large() && !self.is_over.swap(true, Ordering::SeqCst) {
+            *taken() -= self.share;
             GIVEN_BACK.notify_all();
         }
     }
 }
 
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
+
+    /// The turns are the process's.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    /// Only once, however often it is said.
+    #[test]
+    fn a_turn_given_back_is_nobodys() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let stuck = take(AT_ONCE);
+        stuck.give_back();
+        let next = take(AT_ONCE);
+        stuck.give_back();
+        drop(stuck);
+        assert_eq!(*taken(), AT_ONCE);
+        drop(next);
+        assert_eq!(*taken(), 0);
+    }
 
     /// Two halves go together, a third waits; small ones never do.
     #[test]
     fn no_more_than_so_many_at_once() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..8 {

@@ -54,7 +54,9 @@ pub(crate) fn run_with(test: &str, variables: &[(&str, &str)]) -> Outcome {
     let binary = std::env::current_exe().expect("a running test has a path");
     let mut command = Command::new(binary);
     command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    for inherited in ["GRADCHECK_CASES", "GRADCHECK_SEED", "GRADCHECK_REPORT", "COLUMNS"] {
+    for inherited in
+        ["GRADCHECK_CASES", "GRADCHECK_SEED", "GRADCHECK_REPORT", "GRADCHECK_TIMEOUT", "COLUMNS"]
+    {
         command.env_remove(inherited);
     }
     // What fails on purpose is not to be kept for the next time.

@@ -9,8 +9,12 @@ use quote::ToTokens;
 
 /// Splits `#[gradcheck(..)] ITEM` into what the attribute macro gets.
 fn attribute_and_item(source: &str) -> (TokenStream, TokenStream) {
-    let tokens: TokenStream = source.parse().expect("tokens");
-    let (mut attributes, item) = crate::tokens::leading_attributes(tokens);
+    parts(source.parse().expect("tokens"))
+}
+
+/// The same with the tokens at hand.
+fn parts(source: TokenStream) -> (TokenStream, TokenStream) {
+    let (mut attributes, item) = crate::tokens::leading_attributes(source);
     let ours = attributes
         .iter()
         .position(|attribute| attribute.to_string().contains("gradcheck"))

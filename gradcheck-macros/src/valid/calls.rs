@@ -222,8 +222,7 @@ impl Checker<'_> {
             if source == Source::Buffer {
                 pass = types::buffer(param.ty).map_or(Pass::RefMut, |(_, pass)| pass);
             } else if source == (Source::Local { rebind: true })
-                && pass != Pass::RefMut
-                && pass != Pass::ViewMut
+                && !matches!(pass, Pass::RefMut | Pass::ViewMut(_))
             {
                 source = Source::Local { rebind: false };
             }

@@ -2,7 +2,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Expr, GenericParam, Lit};
+use syn::{Expr, GenericParam, Lit, Type};
 
 use super::{Checker, Instance, SelfType};
 use crate::tokens::{Errors, mentions, sanitised, snake_case, written};
@@ -155,6 +155,17 @@ impl Checker<'_> {
                 GenericParam::Const(param) if param.ident == *parameter => Some(&param.ty),
                 _ => None,
             });
+            // what stands on the right of `type T =` or `const N: usize =`
+            for choice in &types.choices {
+                let (fits, wanted) = match value {
+                    Some(_) => (syn::parse2::<Expr>(choice.clone()).is_ok(), "value"),
+                    None => (syn::parse2::<Type>(choice.clone()).is_ok(), "type"),
+                };
+                if !fits {
+                    let choice_text = written(choice);
+                    errors.at(choice, format!("`{choice_text}` is no {wanted} for `{parameter}`"));
+                }
+            }
             let mut next = Vec::new();
             for instance in &instances {
                 for choice in &types.choices {

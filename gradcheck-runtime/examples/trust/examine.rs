@@ -2,7 +2,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradcheck_runtime::evidence::{Evidence, Verdict, relative_difference};
+use gradcheck_runtime::evidence::{Verdict, relative_difference};
 use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Method, Settings, StateReport, check_at};
 
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
     /// How the numeric side of ours is had.
     pub(crate) method: Method,
+    /// Only with differences, or only without.
+    pub(crate) only: Option<String>,
 }
 
 impl Default for Plan {
@@ -43,12 +45,13 @@ impl Default for Plan {
             state: None,
             threads: 2,
             method: Method::Auto,
+            only: None,
         }
     }
 }
 
 /// A state to examine.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
     pub(crate) subject: usize,
     pub(crate) class: Class,
@@ -80,8 +83,6 @@ pub(crate) struct Planted {
     pub(crate) margin: f64,
     /// Of a miss: what the component that shows it best looks like to both sides.
     pub(crate) miss: String,
-    /// Of a caught fault of a known shape: what a diagnosis is made from.
-    pub(crate) evidence: Option<Evidence>,
 }
 
 /// What came of a plan.
@@ -114,7 +115,7 @@ fn tolerance<F: Scalar>() -> f64 {
     if F::ROUNDOFF < 1e-10 { 2e-7 } else { 1e-3 }
 }
 
-fn ours<F: Real + Scalar + Flatten>(
+pub(super) fn ours<F: Real + Scalar + Flatten>(
     case: &Case<F>,
     gradient: impl Fn(&Params<F>) -> Params<F>,
     method: Method,
@@ -125,7 +126,7 @@ fn ours<F: Real + Scalar + Flatten>(
 }
 
 /// Names the worst component of a report, with its numbers.
-fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
+pub(crate) fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
     if !report.is_wrong() {
         return None;
     }
@@ -156,7 +157,7 @@ fn accusation<F: Real>(case: &Case<F>, report: &StateReport) -> Option<String> {
 }
 
 /// What the component that shows a missed fault best looks like to both sides.
-fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
+pub(crate) fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
     let (e, i) = (&report.evidence, witness.component);
     let name = e
         .blocks
@@ -174,6 +175,40 @@ fn missed(report: &StateReport, correct: &[f64], witness: Witness) -> String {
         e.bound[i],
         e.verdict[i]
     )
+}
+
+/// The faults that a plan has for a state, with their numbers.
+pub(crate) fn planted_in(
+    job: Job,
+    case: &Case<f64>,
+    plan: &Plan,
+) -> impl Iterator<Item = (usize, Fault)> {
+    let named =
+        |fault: Fault| plan.fault.as_ref().is_none_or(|n| fault.name().contains(n.as_str()));
+    // The largest functions take a sample of the kinds.
+    let sampled = plan.fault.is_none() && case.params.len() > 2000;
+    Fault::all()
+        .enumerate()
+        .filter(move |&(number, _)| !sampled || (number as u64 + job.index).is_multiple_of(9))
+        .filter(move |&(_, fault)| named(fault) && fault.fits(case))
+}
+
+/// The gradient of a case with a fault; `None` where it has no place there.
+pub(crate) fn wrong<F: Real + Scalar>(
+    case: &Case<F>,
+    site: &Site<'_>,
+    fault: Fault,
+    plan: &Plan,
+    job: Job,
+    p: &Params<F>,
+) -> Option<Params<F>> {
+    if let Fault::Bug(bug) = fault {
+        return Some(case.gradient(p, bug));
+    }
+    let mut g = case.gradient(p, Bug::None).cast::<f64>();
+    let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
+    fault.change(site, &p.cast(), &mut g, seed)?;
+    Some(g.map(|g| F::from_f64(g)))
 }
 
 /// The correct gradient of a state, and the faults planted in it.
@@ -209,31 +244,11 @@ fn examine<F: Real + Scalar + Flatten>(
         return;
     }
     let wide_base = base.cast::<f64>();
-    let site = Site { case: wide, class: job.class, base: &wide_base };
+    let site = Site { case: wide, class: job.class, base: &wide_base, fixed: None };
     let mut floors = Floors::new(&case);
     let mut planted = Vec::new();
-    for (number, fault) in Fault::all().enumerate() {
-        if plan.fault.as_ref().is_some_and(|name| !fault.name().contains(name.as_str()))
-            || !fault.fits(wide)
-        {
-            continue;
-        }
-        // The largest functions take a sample of the kinds.
-        if plan.fault.is_none()
-            && correct.len() > 2000
-            && !(number as u64 + job.index).is_multiple_of(9)
-        {
-            continue;
-        }
-        let seed = plan.seed.wrapping_mul(1000).wrapping_add(job.index);
-        let wrong = |p: &Params<F>| -> Option<Params<F>> {
-            if let Fault::Bug(bug) = fault {
-                return Some(case.gradient(p, bug));
-            }
-            let mut g = case.gradient(p, Bug::None).cast::<f64>();
-            fault.change(&site, &p.cast(), &mut g, seed)?;
-            Some(g.map(|g| F::from_f64(g)))
-        };
+    for (number, fault) in planted_in(job, wide, plan) {
+        let wrong = |p: &Params<F>| wrong(&case, &site, fault, plan, job, p);
         let Some(here) = wrong(&case.params) else { continue };
         let here = here.flat();
         let shows = visible(&correct, &here, limit, |i| floors.at(i));
@@ -251,15 +266,24 @@ fn examine<F: Real + Scalar + Flatten>(
             },
             classical: relative_difference(&here, &classical) > limit,
             caught,
-            evidence: (caught && report.failure.is_none() && fault.known().is_some())
-                .then(|| report.evidence.clone()),
         });
     }
     results.lock().expect("no panic elsewhere").planted.extend(planted);
 }
 
+/// The options that choose a state.
+pub(crate) fn address(job: Job, plan: &Plan) -> String {
+    format!(
+        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
+        SUBJECTS[job.subject].name,
+        job.class.name(),
+        plan.seed,
+        job.index
+    )
+}
+
 /// The states of a run, the largest first.
-fn jobs(plan: &Plan) -> Vec<Job> {
+pub(crate) fn jobs(plan: &Plan) -> Vec<Job> {
     let chosen = |filter: &Option<String>, name: &str| {
         filter.as_ref().is_none_or(|f| name.contains(f.as_str()))
     };

@@ -1,5 +1,7 @@
 //! Faults: what is done to a correct gradient, beside the mistakes inside the backward
 //! functions ([`Bug`]).
+use std::cell::Cell;
+
 use super::subjects::{Bug, Case, Class, Known, Model, Params, Rng, Samples};
 
 /// Where a fault happens.
@@ -10,7 +12,13 @@ pub(crate) struct Site<'a> {
     /// The correct gradient at the state itself. What a fault picks by size it picks by this
     /// one, so that nudged parameters meet the same fault.
     pub(crate) base: &'a Params<f64>,
+    /// For one fault over states of several sizes, as a function that has it would show it: the
+    /// block, or pair of blocks, where the first of them had it. `None`: anywhere, each time.
+    pub(crate) fixed: Option<&'a Cell<Option<usize>>>,
 }
+
+/// Indices that a fault in one place stands at, where it must be the same place at all sizes.
+const FIXED_PLACES: usize = 3;
 
 impl Site<'_> {
     fn m(&self) -> usize {
@@ -29,10 +37,52 @@ impl Site<'_> {
     /// The block with the smallest gradient that is not zero.
     fn smallest_block(&self) -> Option<usize> {
         let size = |b: usize| self.base[b].iter().fold(0.0_f64, |m, g| m.max(g.abs()));
-        (0..self.base.blocks())
+        let smallest = (0..self.base.blocks())
             .filter(|&b| size(b) > 0.0)
             .min_by(|&a, &b| size(a).total_cmp(&size(b)))
-            .filter(|_| self.base.blocks() > 1)
+            .filter(|_| self.base.blocks() > 1);
+        match self.fixed.and_then(Cell::get) {
+            Some(block) => Some(block),
+            None => self.settle(smallest),
+        }
+    }
+    fn settle(&self, picked: Option<usize>) -> Option<usize> {
+        if let Some(fixed) = self.fixed {
+            fixed.set(picked);
+        }
+        picked
+    }
+    /// One of some blocks.
+    fn pick(&self, candidates: &[usize], rng: &mut Rng) -> Option<usize> {
+        let drawn = (!candidates.is_empty()).then(|| candidates[rng.below(candidates.len())]);
+        match self.fixed.and_then(Cell::get) {
+            Some(block) => candidates.contains(&block).then_some(block),
+            None => self.settle(drawn),
+        }
+    }
+    /// An index below `n`.
+    fn place(&self, n: usize, rng: &mut Rng) -> Option<usize> {
+        match self.fixed {
+            Some(_) => Some(rng.below(FIXED_PLACES)).filter(|&i| i < n),
+            None => Some(rng.below(n)),
+        }
+    }
+    /// Two indices below `n`, of two or more.
+    fn two_places(&self, n: usize, rng: &mut Rng) -> Option<(usize, usize)> {
+        let a = self.place(n, rng)?;
+        let b = match self.fixed {
+            Some(_) => a + 1,
+            None => (a + 1 + rng.below(n - 1)) % n,
+        };
+        (b < n).then_some((a, b))
+    }
+    /// One component of a block.
+    fn place_in(&self, block: usize, rng: &mut Rng) -> Option<usize> {
+        if self.fixed.is_none() {
+            return Some(rng.below(self.base[block].len()));
+        }
+        let shape = self.base.shape(block);
+        shape.iter().try_fold(0, |k, &extent| Some(k * extent + self.place(extent, rng)?))
     }
 }
 
@@ -101,8 +151,20 @@ fn scale_block(g: &mut Params<f64>, block: usize, factor: f64) -> Option<()> {
 
 /// One component, evenly among those whose correct value is not zero.
 fn component(site: &Site<'_>, rng: &mut Rng) -> Option<(usize, usize)> {
+    if site.fixed.is_some() {
+        return any_component(site, rng);
+    }
     let candidates = site.by_size();
     (!candidates.is_empty()).then(|| site.base.locate(candidates[rng.below(candidates.len())]))
+}
+
+/// One component, evenly among all.
+fn any_component(site: &Site<'_>, rng: &mut Rng) -> Option<(usize, usize)> {
+    if site.fixed.is_none() {
+        return Some(site.base.locate(rng.below(site.base.len())));
+    }
+    let block = any_block(site, rng)?;
+    Some((block, site.place_in(block, rng)?))
 }
 
 fn scale_one(site: &Site<'_>, g: &mut Params<f64>, rng: &mut Rng, factor: f64) -> Option<()> {
@@ -115,35 +177,33 @@ fn norm(g: &Params<f64>) -> f64 {
     g.iter().map(|g| g * g).sum::<f64>().sqrt()
 }
 
-fn any_block(site: &Site<'_>, rng: &mut Rng) -> usize {
-    rng.below(site.base.blocks())
-}
-
-fn pick(candidates: &[usize], rng: &mut Rng) -> Option<usize> {
-    (!candidates.is_empty()).then(|| candidates[rng.below(candidates.len())])
+fn any_block(site: &Site<'_>, rng: &mut Rng) -> Option<usize> {
+    site.pick(&site.blocks_where(|_| true), rng)
 }
 
 /// A matrix with more than one row and column, as `(block, rows, columns)`.
 fn matrix(site: &Site<'_>, rng: &mut Rng) -> Option<(usize, usize, usize)> {
-    let block = pick(&site.blocks_where(|s| s.len() >= 2 && s[0] > 1), rng)?;
+    let several = |s: &[usize]| s.len() >= 2 && s[0] > 1 && s[1..].iter().product::<usize>() > 1;
+    let block = site.pick(&site.blocks_where(several), rng)?;
     let rows = site.base.shape(block)[0];
-    let columns = site.base[block].len() / rows;
-    (columns > 1).then_some((block, rows, columns))
+    Some((block, rows, site.base[block].len() / rows))
 }
 
 fn square(site: &Site<'_>, rng: &mut Rng) -> Option<(usize, usize)> {
-    let block = pick(&site.blocks_where(|s| s.len() == 2 && s[0] == s[1] && s[0] > 1), rng)?;
+    let square = |s: &[usize]| s.len() == 2 && s[0] == s[1] && s[0] > 1;
+    let block = site.pick(&site.blocks_where(square), rng)?;
     Some((block, site.base.shape(block)[0]))
 }
 
 /// Two blocks of equal shape.
 fn twins(site: &Site<'_>, rng: &mut Rng) -> Option<(usize, usize)> {
     let n = site.base.blocks();
-    let pairs: Vec<(usize, usize)> = (0..n)
+    let pairs: Vec<usize> = (0..n)
         .flat_map(|a| (a + 1..n).map(move |b| (a, b)))
         .filter(|&(a, b)| site.base.shape(a) == site.base.shape(b))
+        .map(|(a, b)| a * n + b)
         .collect();
-    (!pairs.is_empty()).then(|| pairs[rng.below(pairs.len())])
+    site.pick(&pairs, rng).map(|pair| (pair / n, pair % n))
 }
 
 /// The gradient of another function in place of this one's.
@@ -187,7 +247,7 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         (s.m() > 1).then(|| scale_all(g, (s.m() - 1) as f64 / s.m() as f64))?
     }),
     ("times m in one block", Some(Known::TimesBatch), |s, _, g, rng| {
-        (s.m() > 1).then(|| scale_block(g, any_block(s, rng), s.m() as f64))?
+        (s.m() > 1).then(|| scale_block(g, any_block(s, rng)?, s.m() as f64))?
     }),
     ("times 2", Some(Known::Scaled), |_, _, g, _| scale_all(g, 2.0)),
     ("times 1/2", Some(Known::Scaled), |_, _, g, _| scale_all(g, 0.5)),
@@ -197,16 +257,16 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
     ("times 1 + 1e-6", Some(Known::Scaled), |_, _, g, _| scale_all(g, 1.0 + 1e-6)),
     ("times 1 - 1e-6", Some(Known::Scaled), |_, _, g, _| scale_all(g, 1.0 - 1e-6)),
     ("times 1/(1 - p) of a dropout", Some(Known::Scaled), |_, _, g, _| scale_all(g, 1.25)),
-    ("block times 2", Some(Known::Scaled), |s, _, g, rng| scale_block(g, any_block(s, rng), 2.0)),
+    ("block times 2", Some(Known::Scaled), |s, _, g, rng| scale_block(g, any_block(s, rng)?, 2.0)),
     ("block times 1 + 1e-4", Some(Known::Scaled), |s, _, g, rng| {
-        scale_block(g, any_block(s, rng), 1.0 + 1e-4)
+        scale_block(g, any_block(s, rng)?, 1.0 + 1e-4)
     }),
     ("block times 1 + 1e-6", Some(Known::Scaled), |s, _, g, rng| {
-        scale_block(g, any_block(s, rng), 1.0 + 1e-6)
+        scale_block(g, any_block(s, rng)?, 1.0 + 1e-6)
     }),
     ("sign of all", Some(Known::Sign), |_, _, g, _| scale_all(g, -1.0)),
     ("sign of one block", Some(Known::Sign), |s, _, g, rng| {
-        scale_block(g, any_block(s, rng), -1.0)
+        scale_block(g, any_block(s, rng)?, -1.0)
     }),
     ("sign of one component", Some(Known::OneComponent), |s, _, g, rng| scale_one(s, g, rng, -1.0)),
     ("sign lost (absolute values)", None, |_, _, g, _| {
@@ -214,27 +274,27 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         Some(())
     }),
     ("all zero", Some(Known::Zero), |_, _, g, _| scale_all(g, 0.0)),
-    ("block zero", Some(Known::Zero), |s, _, g, rng| scale_block(g, any_block(s, rng), 0.0)),
+    ("block zero", Some(Known::Zero), |s, _, g, rng| scale_block(g, any_block(s, rng)?, 0.0)),
     ("component zero", Some(Known::OneComponent), |s, _, g, rng| scale_one(s, g, rng, 0.0)),
     ("row zero", Some(Known::FewComponents), |s, _, g, rng| {
         let (block, rows, columns) = matrix(s, rng)?;
-        let row = rng.below(rows);
+        let row = s.place(rows, rng)?;
         g[block][row * columns..(row + 1) * columns].fill(0.0);
         Some(())
     }),
     ("column zero", Some(Known::FewComponents), |s, _, g, rng| {
         let (block, rows, columns) = matrix(s, rng)?;
-        let column = rng.below(columns);
+        let column = s.place(columns, rng)?;
         (0..rows).for_each(|row| g[block][row * columns + column] = 0.0);
         Some(())
     }),
     ("last of a block missing", Some(Known::OneComponent), |s, _, g, rng| {
-        let block = any_block(s, rng);
+        let block = any_block(s, rng)?;
         *g[block].last_mut()? = 0.0;
         (g[block].len() > 1).then_some(())
     }),
     ("first of a block missing", Some(Known::OneComponent), |s, _, g, rng| {
-        let block = any_block(s, rng);
+        let block = any_block(s, rng)?;
         *g[block].first_mut()? = 0.0;
         (g[block].len() > 1).then_some(())
     }),
@@ -302,32 +362,32 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         Some(())
     }),
     ("shifted by one along the last axis", Some(Known::Shifted), |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.last().is_some_and(|&n| n > 2)), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.last().is_some_and(|&n| n > 2)), rng)?;
         let n = *s.base.shape(block).last()?;
         g[block].chunks_exact_mut(n).for_each(|row| row.rotate_right(1));
         Some(())
     }),
     ("shifted by one, a zero moved in", Some(Known::Shifted), |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.len() == 1 && s[0] > 2), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.len() == 1 && s[0] > 2), rng)?;
         g[block].rotate_right(1);
         g[block][0] = 0.0;
         Some(())
     }),
     ("axis reversed", None, |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
         g[block].reverse();
         Some(())
     }),
-    ("two components swapped", Some(Known::FewComponents), |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
+    ("two components swapped", Some(Known::Exchanged), |s, _, g, rng| {
+        let block = s.pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
         let n = g[block].len();
-        let a = rng.below(n);
-        g[block].swap(a, (a + 1 + rng.below(n - 1)) % n);
+        let (a, b) = s.two_places(n, rng)?;
+        g[block].swap(a, b);
         Some(())
     }),
-    ("two rows swapped", Some(Known::FewComponents), |s, _, g, rng| {
+    ("two rows swapped", Some(Known::Exchanged), |s, _, g, rng| {
         let (block, rows, columns) = matrix(s, rng)?;
-        let row = rng.below(rows - 1);
+        let row = s.place(rows - 1, rng)?;
         for column in 0..columns {
             g[block].swap(row * columns + column, (row + 1) * columns + column);
         }
@@ -339,13 +399,13 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         Some(())
     }),
     ("mean of a block everywhere in it", None, |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
         let mean = g[block].iter().sum::<f64>() / g[block].len() as f64;
         g[block].fill(mean);
         Some(())
     }),
     ("sum of a block everywhere in it", None, |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.iter().product::<usize>() > 1), rng)?;
         let sum = g[block].iter().sum::<f64>();
         g[block].fill(sum);
         Some(())
@@ -355,7 +415,7 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         Some(())
     }),
     ("penalty 1e-4 too much in one block", Some(Known::Proportional), |s, p, g, rng| {
-        let block = any_block(s, rng);
+        let block = any_block(s, rng)?;
         g[block].iter_mut().zip(&p[block]).for_each(|(g, p)| *g += 1e-4 * p);
         Some(())
     }),
@@ -381,12 +441,12 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
     ("component times 10", Some(Known::OneComponent), |s, _, g, rng| scale_one(s, g, rng, 10.0)),
     ("component off by 1e-6 of the norm", Some(Known::OneComponent), |s, _, g, rng| {
         let by = 1e-6 * norm(g);
-        let (block, place) = s.base.locate(rng.below(s.base.len()));
+        let (block, place) = any_component(s, rng)?;
         g[block][place] += by;
         Some(())
     }),
     ("component off by 1e-3", Some(Known::OneComponent), |s, _, g, rng| {
-        let (block, place) = s.base.locate(rng.below(s.base.len()));
+        let (block, place) = any_component(s, rng)?;
         g[block][place] += 1e-3;
         Some(())
     }),
@@ -425,19 +485,19 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         g[block][place] *= 1.0 + 1e-6;
         Some(())
     }),
-    ("backward in f32", None, |s, p, g, _| {
+    ("backward in f32", Some(Known::SinglePrecision), |s, p, g, _| {
         if in_single(s) {
             return None;
         }
         let narrow = s.case.cast::<f32>();
         replace(g, &narrow.gradient(&p.cast(), Bug::None).cast())
     }),
-    ("one block of a backward in f32", None, |s, p, g, rng| {
+    ("one block of a backward in f32", Some(Known::SinglePrecision), |s, p, g, rng| {
         if in_single(s) {
             return None;
         }
         let narrow: Params<f64> = s.case.cast::<f32>().gradient(&p.cast(), Bug::None).cast();
-        let block = any_block(s, rng);
+        let block = any_block(s, rng)?;
         g[block].copy_from_slice(&narrow[block]);
         narrow.is_finite().then_some(())
     }),
@@ -499,13 +559,13 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
         Some(())
     }),
     ("one NaN", Some(Known::NotFinite), |s, _, g, rng| {
-        let (block, place) = s.base.locate(rng.below(s.base.len()));
+        let (block, place) = any_component(s, rng)?;
         g[block][place] = f64::NAN;
         Some(())
     }),
     ("all NaN", Some(Known::NotFinite), |_, _, g, _| scale_all(g, f64::NAN)),
     ("one infinity", Some(Known::NotFinite), |s, _, g, rng| {
-        let (block, place) = s.base.locate(rng.below(s.base.len()));
+        let (block, place) = any_component(s, rng)?;
         g[block][place] = f64::INFINITY;
         Some(())
     }),
@@ -570,32 +630,31 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
     ("accumulated twice in one block", Some(Known::Scaled), |s, _, g, rng| {
         let biases = s.case.model.biases();
         let blocks: Vec<usize> = biases.iter().filter_map(|name| s.base.find(name)).collect();
-        scale_block(g, pick(&blocks, rng)?, 2.0)
+        scale_block(g, s.pick(&blocks, rng)?, 2.0)
     }),
     ("two components mixed", Some(Known::FewComponents), |s, _, g, rng| {
-        let block = pick(&s.blocks_where(|s| s.iter().product::<usize>() > 2), rng)?;
+        let block = s.pick(&s.blocks_where(|s| s.iter().product::<usize>() > 2), rng)?;
         let n = g[block].len();
-        let a = rng.below(n);
-        let b = (a + 1 + rng.below(n - 1)) % n;
+        let (a, b) = s.two_places(n, rng)?;
         let (x, y) = (g[block][a], g[block][b]);
         g[block][a] = 0.8 * x - 0.6 * y;
         g[block][b] = 0.6 * x + 0.8 * y;
         Some(())
     }),
     ("wrong only when saturated", Some(Known::OnlyThere), |s, _, g, rng| {
-        (s.class == Class::Saturated).then(|| scale_block(g, any_block(s, rng), 1.001))?
+        (s.class == Class::Saturated).then(|| scale_block(g, any_block(s, rng)?, 1.001))?
     }),
     ("wrong only after training", Some(Known::OnlyThere), |s, _, g, rng| {
         (s.case.steps > 0).then(|| scale_one(s, g, rng, 1.001))?
     }),
     ("wrong only with a batch of one", Some(Known::OnlyThere), |s, _, g, rng| {
-        (s.class == Class::BatchOfOne).then(|| scale_block(g, any_block(s, rng), 0.0))?
+        (s.class == Class::BatchOfOne).then(|| scale_block(g, any_block(s, rng)?, 0.0))?
     }),
     ("wrong only with zero biases", Some(Known::OnlyThere), |s, _, g, rng| {
         (s.class == Class::ZeroBiases).then(|| scale_one(s, g, rng, 1.001))?
     }),
     ("wrong only with large inputs", Some(Known::OnlyThere), |s, _, g, rng| {
-        (s.class == Class::LargeInputs).then(|| scale_block(g, any_block(s, rng), 1.001))?
+        (s.class == Class::LargeInputs).then(|| scale_block(g, any_block(s, rng)?, 1.001))?
     }),
 ];
 

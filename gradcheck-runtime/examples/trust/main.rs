@@ -12,38 +12,51 @@
 //!     --fault NAME     only faults whose name contains this
 //!     --seed N         another set of states
 //!     --state I        only state I of each function and class
-//!     --full           a row for each function in each class
+//!     --full           a row for each function in each class, and for each fault diagnosed
+//!     --words          only the table of what the diagnosis says
 //!     --threads N      2 by default
 //!     --method NAME    exhaustive, directional or auto, the default; as in
 //!                      --method directional --subject "network 7521" --state 0 --fault ""
+//!     --only NAME      `differences`, or `exact`: without them, on a tape (`exact = F`)
 //! ```
 //!
 //! Exit code 1 if a correct gradient was accused or a visible fault missed; visible is what
 //! [`oracle::visible`] says.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use gradcheck_runtime::Method;
-use gradcheck_runtime::diagnose::{Place, diagnose};
-use gradcheck_runtime::evidence::Evidence;
 
-use examine::{Job, Plan, Planted, Results, Seen};
+use examine::{Plan, Planted, Results, Seen};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
+use words::{Answer, Told};
 
+mod exact;
 mod examine;
 mod faults;
 mod oracle;
 mod subjects;
+mod truth;
+mod words;
 
-/// What the command line asks for, and whether for the full table.
-fn read_options() -> Result<(Plan, bool), String> {
-    let (mut plan, mut full) = (Plan::default(), false);
+/// What the command line asks for.
+struct Options {
+    plan: Plan,
+    /// The long tables.
+    full: bool,
+    /// The diagnosis only.
+    words: bool,
+}
+
+fn read_options() -> Result<Options, String> {
+    let (mut plan, mut full, mut words) = (Plan::default(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        if name == "--full" {
-            full = true;
+        if name == "--full" || name == "--words" {
+            full |= name == "--full";
+            words |= name == "--words";
             continue;
         }
         let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -65,10 +78,11 @@ fn read_options() -> Result<(Plan, bool), String> {
             "--class" => plan.class = Some(value),
             "--subject" => plan.subject = Some(value),
             "--fault" => plan.fault = Some(value),
+            "--only" if ["differences", "exact"].contains(&&*value) => plan.only = Some(value),
             _ => return Err(format!("unknown option `{name}`; see the head of main.rs")),
         }
     }
-    Ok((plan, full))
+    Ok(Options { plan, full, words })
 }
 
 /// One row of the table of correct gradients.
@@ -190,78 +204,57 @@ fn fault_table(results: &Results) -> (usize, usize) {
     (visible, caught)
 }
 
-/// The kinds that a diagnosis may rightly name for a shape, by their labels.
-fn right_kinds(known: Known) -> &'static [&'static str] {
-    match known {
-        Known::TimesBatch | Known::OverBatch | Known::Scaled => &["scaled", "some components"],
-        Known::Sign => &["sign flipped", "some components"],
-        Known::Zero => &["zero gradient", "some components", "zero on a subset"],
-        Known::Transposed => &["transposed"],
-        Known::Swapped => &["swapped", "another block's gradient"],
-        Known::Shifted => &["shifted by one"],
-        Known::Proportional => &["term proportional to the parameter"],
-        Known::OneComponent | Known::FewComponents => &["some components"],
-        Known::FirstSlice | Known::LastSlice => &["one slice for all", "another block's gradient"],
-        Known::Constant => &["constant offset"],
-        // Failures of their own kind, or named by the states and not by the numbers.
-        Known::NotFinite | Known::OnlyThere => &[],
-    }
-}
-
-/// What the first words of a diagnosis are, from the states of one function and class together.
-fn diagnosis_table(results: &Results) {
+/// What the first words of the diagnosis are, by the shape that each fault was planted as; the
+/// last row is of all faults, of those too that have no known shape or do not show it.
+fn diagnosis_table(told: &[Told], plan: &Plan, full: bool) {
+    let answers = [Answer::Right, Answer::AlsoTrue, Answer::Silent, Answer::False];
     let faults: Vec<Fault> = Fault::all().collect();
-    let mut groups: BTreeMap<(usize, Class, usize), Vec<&Evidence>> = BTreeMap::new();
-    for planted in &results.planted {
-        if let Some(evidence) = &planted.evidence {
-            let key = (planted.job.subject, planted.job.class, planted.fault);
-            groups.entry(key).or_default().push(evidence);
+    let row = |name: &str, of: &[&Told]| {
+        if of.is_empty() {
+            return;
         }
-    }
-    let mut tally: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
-    for ((_, _, fault), evidence) in groups {
-        let Some(known) = faults[fault].known() else { continue };
-        let right = right_kinds(known);
-        if right.is_empty() {
-            continue;
-        }
-        let diagnosis = diagnose(&evidence);
-        let first = diagnosis.findings.first();
-        let label = first.map_or("no known shape", |f| f.kind.label());
-        // Named components are what there is to say of a few, whatever is said of them.
-        let few = matches!(known, Known::OneComponent | Known::FewComponents);
-        let named = first.is_some_and(|f| matches!(f.place, Place::Components { .. }));
-        let place = match label {
-            label if right.contains(&label) || (few && named) => 0,
-            "no known shape" | "some components" => 1,
-            _ => 2,
-        };
-        tally.entry(known.name()).or_default()[place] += 1;
-    }
-    println!("\n{:<22}{:>8}{:>9}{:>10}", "diagnosis", "right", "silent", "another");
-    let mut all = [0; 3];
-    for (name, counts) in &tally {
-        println!("  {name:<20}{:>8}{:>9}{:>10}", counts[0], counts[1], counts[2]);
-        all.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
-    }
-    let share = |n: usize| 100.0 * n as f64 / all.iter().sum::<usize>().max(1) as f64;
+        let counts = answers.map(|answer| of.iter().filter(|t| t.answer == answer).count());
+        let share = |n: usize| 100.0 * n as f64 / of.len() as f64;
+        println!(
+            "  {name:<46}{:>6}{:>8}{:>6.1}%{:>8}{:>8}{:>8}",
+            of.len(),
+            counts[0],
+            share(counts[0]),
+            counts[1],
+            counts[2],
+            counts[3]
+        );
+    };
     println!(
-        "  {:<20}{:>7.1}%{:>8.1}%{:>9.1}%",
-        "of all",
-        share(all[0]),
-        share(all[1]),
-        share(all[2])
+        "\n{:<48}{:>6}{:>8}{:>7}{:>8}{:>8}{:>8}",
+        "diagnosis: first words", "faults", "right", "", "also", "silent", "false"
     );
-}
-
-fn address(job: Job, plan: &Plan) -> String {
-    format!(
-        "--subject \"{}\" --class \"{}\" --seed {} --state {}",
-        SUBJECTS[job.subject].name,
-        job.class.name(),
-        plan.seed,
-        job.index
-    )
+    println!("{:<48}{:>6}{:>8}{:>7}{:>8}", "", "", "", "", "true");
+    let shapes: BTreeSet<Known> = told.iter().filter_map(|t| t.known).collect();
+    for shape in shapes {
+        let of: Vec<&Told> = told.iter().filter(|t| t.known == Some(shape)).collect();
+        row(shape.name(), &of);
+        for (number, fault) in faults.iter().enumerate().filter(|_| full) {
+            let of: Vec<&Told> = of.iter().copied().filter(|t| t.fault == number).collect();
+            row(&format!("  {}", fault.name()), &of);
+        }
+    }
+    row("of a known shape", &told.iter().filter(|t| t.known.is_some()).collect::<Vec<_>>());
+    row("no known shape", &told.iter().filter(|t| t.known.is_none()).collect::<Vec<_>>());
+    row("all", &told.iter().collect::<Vec<_>>());
+    for t in told.iter().filter(|t| {
+        full && t.known.is_some() && t.answer != Answer::Right || t.answer == Answer::False
+    }) {
+        println!(
+            "  {:?}: --subject \"{}\" --class \"{}\" --seed {} --fault \"{}\"\n      {}",
+            t.answer,
+            SUBJECTS[t.subject].name,
+            t.class.name(),
+            plan.seed,
+            faults[t.fault].name(),
+            t.words.replace('\n', "\n      ")
+        );
+    }
 }
 
 fn complaints(results: &Results, plan: &Plan) {
@@ -274,7 +267,7 @@ fn complaints(results: &Results, plan: &Plan) {
         println!("\nfalsely accused:");
     }
     for seen in accused.iter().take(SHOWN) {
-        println!("  {}", address(seen.job, plan));
+        println!("  {}", examine::address(seen.job, plan));
         println!("      {}", seen.accused.as_deref().unwrap_or_default());
     }
     if !missed.is_empty() {
@@ -283,7 +276,7 @@ fn complaints(results: &Results, plan: &Plan) {
     let faults: Vec<Fault> = Fault::all().collect();
     for planted in missed.iter().take(SHOWN) {
         let name = faults[planted.fault].name();
-        println!("  {} --fault \"{name}\"", address(planted.job, plan));
+        println!("  {} --fault \"{name}\"", examine::address(planted.job, plan));
         println!("      {}", planted.miss);
     }
     let mut by_class: BTreeMap<(Class, &str), usize> = BTreeMap::new();
@@ -301,8 +294,29 @@ fn complaints(results: &Results, plan: &Plan) {
     }
 }
 
+/// What a table comes to.
+struct Total {
+    states: usize,
+    accused: usize,
+    visible: usize,
+    caught: usize,
+}
+
+/// Runs the check by differences and prints its tables.
+fn differences(plan: &Plan, full: bool) -> Total {
+    let results = examine::run(plan);
+    correct_table(&results, full);
+    let (visible, caught) = fault_table(&results);
+    if plan.faults > 0 {
+        diagnosis_table(&words::run(plan), plan, full);
+    }
+    complaints(&results, plan);
+    let accused = results.seen.iter().filter(|s| s.accused.is_some()).count();
+    Total { states: results.seen.len(), accused, visible, caught }
+}
+
 fn main() -> ExitCode {
-    let (plan, full) = match read_options() {
+    let Options { plan, full, words: words_only } = match read_options() {
         Ok(options) => options,
         Err(error) => {
             eprintln!("{error}");
@@ -310,16 +324,27 @@ fn main() -> ExitCode {
         }
     };
     let start = Instant::now();
-    let results = examine::run(&plan);
-    correct_table(&results, full);
-    let (visible, caught) = fault_table(&results);
-    diagnosis_table(&results);
-    complaints(&results, &plan);
+    if words_only {
+        diagnosis_table(&words::run(&plan), &plan, full);
+        println!("\n{:.0} s", start.elapsed().as_secs_f64());
+        return ExitCode::SUCCESS;
+    }
+    let chosen = |name: &str| plan.only.as_deref().is_none_or(|only| only == name);
+    let mut last = Vec::new();
+    if chosen("exact") {
+        let results = exact::run(&plan);
+        last.push(("without differences: ", exact::table(&results, &plan)));
+    }
+    if chosen("differences") {
+        last.push(("", differences(&plan, full)));
+    }
     println!("\n{:.0} s", start.elapsed().as_secs_f64());
-    let accused = results.seen.iter().filter(|s| s.accused.is_some()).count();
-    println!(
-        "false alarms: {accused} of {} states; caught: {caught} of {visible} faults",
-        results.seen.len()
-    );
-    if accused > 0 || caught < visible { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    let mut fine = true;
+    for (name, Total { states, accused, visible, caught }) in last {
+        println!(
+            "{name}false alarms: {accused} of {states} states; caught: {caught} of {visible} faults"
+        );
+        fine &= accused == 0 && caught == visible;
+    }
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -582,7 +582,7 @@ mod tests {
                 let Some(case) = subject.state(class, 7, 0) else { continue };
                 let base = case.gradient(&case.params, Bug::None);
                 let correct = base.flat();
-                let site = Site { case: &case, class, base: &base };
+                let site = Site { case: &case, class, base: &base, fixed: None };
                 let mut floors = Floors::new(&case);
                 unseen.retain(|fault| {
                     let mut g = base.clone();

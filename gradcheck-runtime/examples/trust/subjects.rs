@@ -162,6 +162,10 @@ impl<F: Real> Params<F> {
     pub(crate) fn blocks(&self) -> usize {
         self.blocks.len()
     }
+    /// Names of the blocks.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.blocks.iter().map(|(name, _)| *name).collect()
+    }
     pub(crate) fn shape(&self, block: usize) -> &[usize] {
         self.blocks[block].1.shape()
     }
@@ -296,6 +300,10 @@ pub(crate) enum Known {
     FirstSlice,
     /// The last slice of what had to be summed.
     LastSlice,
+    /// Two components or rows in each other's place.
+    Exchanged,
+    /// The right formula in single precision.
+    SinglePrecision,
     /// A NaN or an infinity.
     NotFinite,
     /// The same number added to every component.
@@ -321,6 +329,8 @@ impl Known {
             Known::FewComponents => "few components",
             Known::FirstSlice => "first slice",
             Known::LastSlice => "last slice",
+            Known::Exchanged => "exchanged",
+            Known::SinglePrecision => "single precision",
             Known::NotFinite => "not finite",
             Known::Constant => "constant",
             Known::OnlyThere => "only there",
@@ -454,6 +464,10 @@ pub(crate) trait Model: Clone {
     fn biases(&self) -> &'static [&'static str] {
         &[]
     }
+    /// The same with a batch of `m`, where samples are the last axis of every array of the data.
+    fn of_samples(&self, _m: usize) -> Option<Self> {
+        None
+    }
     /// Where the samples lie in the features (array 0 of the data); `None` without features.
     fn features(&self) -> Option<Samples> {
         None
@@ -515,6 +529,9 @@ macro_rules! models {
             }
             fn biases(&self) -> &'static [&'static str] {
                 match self { $(AnyModel::$name(model) => model.biases()),* }
+            }
+            fn of_samples(&self, m: usize) -> Option<AnyModel> {
+                match self { $(AnyModel::$name(model) => model.of_samples(m).map(Into::into)),* }
             }
             fn features(&self) -> Option<Samples> {
                 match self { $(AnyModel::$name(model) => model.features()),* }
@@ -606,6 +623,17 @@ impl<F: Real> Case<F> {
             scales: self.scales.iter().map(|&s| cast(s)).collect(),
             steps: self.steps,
         }
+    }
+    /// The same parameters with the first `m` samples only.
+    pub(crate) fn first_samples(&self, m: usize) -> Option<Case<F>> {
+        let all = self.dim("m").filter(|&all| m < all)?;
+        let model = self.model.of_samples(m)?;
+        let first = |values: &Vec<F>| -> Vec<F> {
+            values.chunks_exact(all).flat_map(|row| &row[..m]).copied().collect()
+        };
+        let arrays = self.data.arrays.iter().map(first).collect();
+        let index = self.data.index.iter().take(m).copied().collect();
+        Some(Case { model, data: Data { arrays, index }, ..self.clone() })
     }
     /// A size by name.
     pub(crate) fn dim(&self, name: &str) -> Option<usize> {

@@ -121,7 +121,11 @@ pub(super) fn directional(
     }
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
-    lenient(&mut evidence);
+    let open = |i| evidence.verdict[i] == Verdict::Undecided && evidence.bound[i].is_finite();
+    if evidence.bound.own(0..evidence.analytic.len()).any(open) {
+        let around = state.around();
+        lenient(&mut evidence, &around);
+    }
     Ok(evidence)
 }
 

@@ -3,226 +3,552 @@
 //! The state is drawn a second time from the same seeds with the tape scalar, so that nothing
 //! need be converted; its `wrt` places then receive the values of the state as independent
 //! variables. One forward and one sweep give every component to rounding, each with a running
-//! error bound. What the tape cannot see (a branch that ties, a derivative that a conversion
-//! dropped, a fixed point that was its own start) is looked at again with differences.
-use super::{ASIDE, Bench, Suspect, acquit, exhaustive_over, lenient, record, unjudged};
+//! error bound. There is no threshold but the tolerance: a component that is off by more than the
+//! tolerance and the tape's bound is held against what rounding the user's own formula may have
+//! cost, then against a difference, and near a tie against the tape at states aside.
+use std::sync::Arc;
+
+use super::{Bench, unjudged};
 use crate::case::Draw;
-use crate::evidence::{Evidence, Verdict};
+use crate::evidence::{Evidence, Verdict, norm};
 use crate::failure::Failure;
 use crate::flatten::Scalar as _;
 use crate::layout::{SetAll, Tree};
-use crate::numeric::Finding;
+use crate::numeric::{Estimate, Finding, Target};
 use crate::panics::caught;
 use crate::probe::Probe;
-use crate::problem::Problem;
+use crate::problem::Session;
 use crate::settings::Settings;
 use crate::state::{Form, State};
-use crate::var::{Event, Tape, Var};
+use crate::var::{Event, Note, Tape, Var};
 
-/// What the tape said: derivative and error bound of each component.
-struct Exact {
+/// Lines along which a disagreement is confirmed by a difference; beyond them the tape must do.
+const CONFIRMED: usize = 24;
+/// Changes of the parameters under which a gradient shows its own rounding, in units of rounding.
+const REACHES: [f64; 3] = [4.0, 1e3, 1e6];
+/// States aside at which a component next to a tie is judged: on either side of it, most likely.
+const ASIDE: u64 = 6;
+
+const REFUTED: &str =
+    "differences in place of the tape: a difference refutes the derivative on the tape";
+
+/// The forward of one check, drawn with the tape scalar.
+struct OnTape<'s> {
+    session: Box<dyn Session + 's>,
+    /// Whether it was seen to draw the same state.
+    same_draw: bool,
+}
+
+/// What the tape says of one state.
+struct Recorded {
+    /// Derivative and error bound of each component.
     derivative: Vec<f64>,
     bound: Vec<f64>,
+    /// Where each output stands on the tape.
+    ids: Vec<Option<u32>>,
+    /// The first operation that is not smooth there, or may have taken another branch.
+    doubt: Option<Note>,
+    /// A step function was taken, whose small steps may stand for a slope.
+    stepped: bool,
+}
+
+/// What the tape has shown to be off by more than the tolerance and its own bound.
+struct Suspects {
+    /// Components off by more than rounding of the user's formula, too.
+    wrong: Vec<usize>,
+    /// Components that only this rounding excuses, though it is large.
+    excused: Vec<usize>,
+    /// The rounding of the user's formula, for each component.
+    own: Vec<f64>,
 }
 
 /// Judges a gradient against the tape, and by differences where the tape does not hold.
+///
+/// # Errors
+/// Only where the user's code fails in a way that the state had not shown before.
 pub(crate) fn judge(
     state: &mut State<'_>,
     settings: &Settings,
     analytic: Vec<f64>,
     steps: usize,
-    on_tape: &dyn Problem,
+    cases: usize,
+    session: Box<dyn Session + '_>,
 ) -> Result<Evidence, Failure> {
-    let exact = match record_forward(state, on_tape)? {
-        Ok(exact) => exact,
+    let mut on_tape = OnTape { session, same_draw: false };
+    let recorded = match on_tape.record(state)? {
+        Ok(recorded) => recorded,
         Err(reason) => {
             state.notes.push(format!("differences in place of the tape: {reason}"));
-            return super::exhaustive(state, settings, analytic, steps);
+            return super::judge(state, settings, analytic, steps, cases);
         }
     };
     let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric = exact.derivative.into();
-    evidence.bound = exact.bound.into();
+    if recorded.stepped && !slope_holds(state, settings, &recorded) {
+        let reason = "the forward rounds, and its slope is not that of the tape";
+        state.notes.push(format!("differences in place of the tape: {reason}"));
+        return super::judge(state, settings, analytic_of(evidence), steps, cases);
+    }
+    evidence.numeric = recorded.derivative.clone().into();
+    evidence.bound = recorded.bound.clone().into();
+    let open = agree(&mut evidence);
+    if !open.is_empty() {
+        let suspects = allow_for_rounding(state, &recorded, &mut evidence, &open);
+        let Some(near) = confirm(state, settings, &recorded, &mut evidence, &suspects) else {
+            state.notes.push(REFUTED.to_owned());
+            return super::judge(state, settings, analytic_of(evidence), steps, cases);
+        };
+        let aside = Aside { settings, on_tape: &mut on_tape, suspects, near };
+        if !aside.judge(state, &mut evidence, recorded.doubt.is_some())? {
+            state.notes.push(REFUTED.to_owned());
+            return super::judge(state, settings, analytic_of(evidence), steps, cases);
+        }
+    }
+    if let Some(note) = recorded.doubt
+        && evidence.verdict.contains(&Verdict::Kink)
+    {
+        state.notes.push(format!("a kink of the forward: {}", describe(note)));
+    }
+    if evidence.verdict.contains(&Verdict::Undecided) {
+        let around = state.around();
+        super::lenient(&mut evidence, &around);
+    }
+    Ok(evidence)
+}
+
+/// The gradient that was to be judged, which nobody else holds.
+fn analytic_of(evidence: Evidence) -> Vec<f64> {
+    Arc::unwrap_or_clone(evidence.analytic)
+}
+
+/// What was noticed, in words.
+fn describe(Note { event, operation, .. }: Note) -> String {
+    match event {
+        Event::Tie => format!("a tie in `{operation}`"),
+        Event::NearTie => format!("a tie, but for rounding, in `{operation}`"),
+        Event::Kink => format!("`{operation}` where it has no derivative"),
+        Event::Singular => format!("`{operation}` where its derivative is infinite"),
+        Event::Dropped | Event::Discretised | Event::Foreign => format!("`{operation}`"),
+    }
+}
+
+/// Whether a difference along a random direction shows the slope that the tape has.
+fn slope_holds(state: &mut State<'_>, settings: &Settings, recorded: &Recorded) -> bool {
+    let mut bench = super::bench(state, settings);
+    let direction = match state.form {
+        Form::Tangent => state.along_tangent(),
+        Form::Gradient | Form::Jacobian => state.random_direction(0x736c_6f70),
+    };
+    let home = state.home();
+    let slope = |j: usize| match state.form {
+        Form::Tangent => recorded.derivative[j],
+        Form::Gradient | Form::Jacobian => (direction.range.clone())
+            .map(|i| direction.entry(home, i) * recorded.derivative[state.component(i, j)])
+            .sum(),
+    };
+    let targets: Vec<Target> = (bench.noise.iter().enumerate())
+        .map(|(j, &noise)| Target { analytic: slope(j), tolerance: 1e-3, noise })
+        .collect();
+    let mut estimates = Vec::new();
+    let line = &mut state.along(&direction);
+    bench.kernel.differentiate(line, bench.epsilon, &targets, &mut estimates);
+    // Nothing is known of a forward that stands still on the tape and off it.
+    estimates
+        .iter()
+        .zip(&targets)
+        .all(|(estimate, target)| estimate.finding == Finding::Agrees && target.analytic != 0.0)
+}
+
+/// Settles the components that the tape alone settles, and returns the others.
+fn agree(evidence: &mut Evidence) -> Vec<usize> {
     let mut open = Vec::new();
     for i in 0..evidence.analytic.len() {
         let (g, d, bound) = (evidence.analytic[i], evidence.numeric[i], evidence.bound[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
-        if (g - d).abs() <= allowed && bound <= allowed || (g == d && bound == 0.0) {
+        if (g - d).abs() <= allowed && bound <= allowed {
             evidence.verdict[i] = Verdict::Agrees;
         } else {
             open.push(i);
         }
     }
-    if !open.is_empty() {
-        look_again(state, settings, &mut evidence, &open)?;
-    }
-    lenient(&mut evidence);
-    Ok(evidence)
+    open
 }
 
-/// Components that the tape alone does not settle.
-fn look_again(
+/// Whether the tape knows a component at all.
+fn is_known(derivative: f64, bound: f64) -> bool {
+    derivative.is_finite() && bound.is_finite()
+}
+
+/// Widens the bounds of the open components by what rounding may have cost the user's formula.
+/// Those that are still too far off are suspects; the others stay undecided.
+fn allow_for_rounding(
+    state: &mut State<'_>,
+    recorded: &Recorded,
+    evidence: &mut Evidence,
+    open: &[usize],
+) -> Suspects {
+    let off = |evidence: &Evidence, i: usize| {
+        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
+        (g - d).abs() - evidence.tolerance_of(i) * (g.abs() + d.abs())
+    };
+    // Within the tape's own bound nothing speaks against a component, whatever its rounding.
+    let beyond: Vec<usize> = (open.iter().copied())
+        .filter(|&i| {
+            !is_known(evidence.numeric[i], evidence.bound[i])
+                || off(evidence, i) > evidence.bound[i]
+        })
+        .collect();
+    let mut suspects = Suspects { wrong: Vec::new(), excused: Vec::new(), own: Vec::new() };
+    if beyond.is_empty() {
+        return suspects;
+    }
+    suspects.own = own_rounding(state, recorded, &evidence.analytic, &beyond);
+    let large = 1e4 * state.primal.roundoff() * norm(evidence.analytic.iter().copied());
+    for i in beyond {
+        let own = suspects.own[i];
+        let excess = off(evidence, i) - evidence.bound[i];
+        evidence.bound[i] += own;
+        if is_known(evidence.numeric[i], evidence.bound[i]) && excess <= own {
+            if own > large || recorded.doubt.is_some() {
+                suspects.excused.push(i);
+            }
+        } else {
+            suspects.wrong.push(i);
+        }
+    }
+    suspects
+}
+
+/// What rounding may have cost the user's own formula, for the components asked about.
+///
+/// How far small changes of the parameters move it; but a formula that has lost all its digits
+/// (`p - 1` where p is 1 but for its last one) stands still. So at least the rounding of the same
+/// steps taken by hand, and some units of the largest component: what a forward that leaves
+/// out terms below its own rounding cannot show.
+fn own_rounding(
+    state: &mut State<'_>,
+    recorded: &Recorded,
+    analytic: &[f64],
+    asked: &[usize],
+) -> Vec<f64> {
+    // The tape is still that of this state: no forward on it since.
+    let by_hand = recorded.roundings(state);
+    let spread = state.spread(asked, REACHES);
+    let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
+    let least = 16.0 * state.primal.roundoff() * largest;
+    let mut own = vec![0.0; analytic.len()];
+    asked.iter().zip(spread).for_each(|(&i, seen)| own[i] = seen.max(by_hand[i]).max(least));
+    own
+}
+
+/// Components to be judged aside.
+struct Near {
+    components: Vec<usize>,
+    /// Those of them where a difference speaks against the tape.
+    disputed: Vec<usize>,
+}
+
+/// One difference along each suspect's line, or along some where there are many. Returns the
+/// components to be judged aside, or `None` where a difference refutes the tape.
+fn confirm(
     state: &mut State<'_>,
     settings: &Settings,
+    recorded: &Recorded,
     evidence: &mut Evidence,
-    open: &[usize],
-) -> Result<(), Failure> {
-    let own = state.analytic_bound(&evidence.analytic, open);
-    let mut bench: Option<Bench> = None;
-    let mut suspects = Vec::new();
-    let mut by_differences = Vec::new();
-    for (&i, &own) in open.iter().zip(&own) {
-        let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
-        let tolerance = evidence.tolerance_of(i);
-        let allowed = tolerance * (g.abs() + d.abs());
-        if (g - d).abs() <= allowed + evidence.bound[i] + own && evidence.bound[i].is_finite() {
-            // Cancellation in the forward, or in the user's gradient: nothing speaks against it.
+    suspects: &Suspects,
+) -> Option<Near> {
+    let mut found = Near { components: suspects.excused.clone(), disputed: Vec::new() };
+    if suspects.wrong.is_empty() {
+        return Some(found);
+    }
+    let Near { components: near, disputed } = &mut found;
+    let mut bench = super::bench(state, settings);
+    let mut is_suspect = vec![false; evidence.analytic.len()];
+    suspects.wrong.iter().for_each(|&i| is_suspect[i] = true);
+    let lines = lines(state, &is_suspect);
+    let unknown =
+        |&i: &usize| is_suspect[i] && !is_known(recorded.derivative[i], recorded.bound[i]);
+    let stride = lines.len().div_ceil(CONFIRMED);
+    for (number, line) in lines.iter().enumerate() {
+        let components = line.components(state);
+        // What the tape does not know is for differences alone to judge.
+        if number % stride != 0 && !components.iter().any(unknown) {
+            for i in components.into_iter().filter(|&i| is_suspect[i]) {
+                evidence.verdict[i] = Verdict::Wrong;
+                if recorded.doubt.is_some() {
+                    near.push(i);
+                }
+            }
             continue;
         }
-        if state.form != Form::Gradient {
-            // Outputs share their lines: measured together below.
-            by_differences.push(i);
-            continue;
-        }
-        if suspects.len() >= ASIDE && evidence.bound[i].is_finite() {
-            // Enough of them have been confirmed one by one.
+        let estimates = line.measure(state, &mut bench, evidence, &evidence.analytic, &components);
+        for (k, (&i, estimate)) in components.iter().zip(&estimates).enumerate() {
+            if !is_suspect[i] {
+                continue;
+            }
+            if unknown(&i) {
+                by_difference(evidence, i, estimate, suspects.own[i]);
+                if estimate.finding == (Finding::Wrong { near_kink: true }) {
+                    near.push(i);
+                }
+                continue;
+            }
             evidence.verdict[i] = Verdict::Wrong;
-            suspects.push(Suspect { component: i, near_kink: false });
-            continue;
-        }
-        let bench = bench.get_or_insert_with(|| super::bench(state, settings));
-        let resolved = tolerance.max(settings.tolerance_at(f64::ROUNDOFF).max(2e-7));
-        let difference = bench.component(state, i, g, resolved);
-        let tape_holds = evidence.bound[i].is_finite()
-            && (d - difference.numeric).abs()
-                <= difference.bound + 1e-6 * (d.abs() + difference.numeric.abs());
-        // A cancellation in the user's own formula, `1 - t * t` where t is nearly 1, is off by
-        // some roundings of numbers of order one. So small a difference must show in the forward
-        // too, as it does where all numbers are small.
-        let ordinary = 1.0 + state.output_size() / state.scale_of(i);
-        if (g - d).abs() <= 64.0 * Var::ROUNDOFF * ordinary
-            && (g - difference.numeric).abs() <= difference.bound
-        {
-            evidence.verdict[i] = Verdict::Undecided;
-            continue;
-        }
-        let kinked =
-            matches!(difference.finding, Finding::Kink | Finding::Wrong { near_kink: true });
-        if tape_holds && !kinked {
-            evidence.verdict[i] = Verdict::Wrong;
-            evidence.bound[i] += own;
-            suspects.push(Suspect { component: i, near_kink: false });
-        } else {
-            record(evidence, i, &difference, &mut suspects);
+            if matches!(estimate.finding, Finding::Kink | Finding::Wrong { near_kink: true }) {
+                near.push(i);
+            } else if recorded.is_at_odds(i, estimate) {
+                // The same question about the tape: a difference that was only to agree with
+                // the gradient may have done so by chance.
+                let again =
+                    line.measure(state, &mut bench, evidence, &recorded.derivative, &components);
+                let refuted = again[k].finding == (Finding::Wrong { near_kink: false });
+                // On a kink a difference shows the mean of both sides.
+                if recorded.doubt.is_some() || again[k].finding == Finding::Kink {
+                    near.push(i);
+                    if refuted {
+                        disputed.push(i);
+                    }
+                } else if refuted {
+                    return None;
+                }
+            }
         }
     }
-    let mut bench = match bench {
-        Some(bench) => bench,
-        None if by_differences.is_empty() => return Ok(()),
-        None => super::bench(state, settings),
+    Some(found)
+}
+
+/// The verdict on a component that the tape does not know.
+fn by_difference(evidence: &mut Evidence, i: usize, estimate: &Estimate, own: f64) {
+    evidence.numeric[i] = estimate.numeric;
+    evidence.bound[i] = estimate.bound + own;
+    evidence.verdict[i] = match estimate.finding {
+        Finding::Agrees => Verdict::Agrees,
+        Finding::Undecided => Verdict::Undecided,
+        Finding::Kink => Verdict::Kink,
+        Finding::Wrong { .. } => Verdict::Wrong,
     };
-    if !by_differences.is_empty() {
-        confirm_outputs(state, evidence, &mut bench, &by_differences, &mut suspects);
-    }
-    let near: Vec<Suspect> = suspects.iter().copied().filter(|s| s.near_kink).collect();
-    acquit(state, evidence, &mut bench, &near)
 }
 
-/// A Jacobian's or a tangent's components, confirmed by differences of every output.
-fn confirm_outputs(
-    state: &mut State<'_>,
-    evidence: &mut Evidence,
-    bench: &mut Bench,
-    open: &[usize],
-    suspects: &mut Vec<Suspect>,
-) {
-    let exact = (evidence.numeric.clone(), evidence.bound.clone());
-    let verdicts = evidence.verdict.clone();
-    let mut found = Vec::new();
-    if state.form == Form::Jacobian {
-        let all = 0..state.primal.values.len();
-        exhaustive_over(state, evidence, bench, all, &mut found);
-    } else {
-        super::along_tangent(state, evidence, bench, &mut found);
+/// A line through the state that a difference is taken along.
+enum Line {
+    /// Along one parameter.
+    Coordinate(usize),
+    /// Along the tangent.
+    Tangent,
+}
+
+/// The lines that suspects lie on.
+fn lines(state: &State<'_>, is_suspect: &[bool]) -> Vec<Line> {
+    if state.form == Form::Tangent {
+        return vec![Line::Tangent];
     }
-    for (i, &before) in verdicts.iter().enumerate() {
-        let (d, bound) = (evidence.numeric[i], evidence.bound[i]);
-        let (tape, tape_bound) = (exact.0[i], exact.1[i]);
-        if !open.contains(&i) {
-            (evidence.numeric[i], evidence.bound[i]) = (tape, tape_bound);
-            evidence.verdict[i] = before;
-            continue;
+    (0..state.primal.values.len())
+        .map(Line::Coordinate)
+        .filter(|line| line.components(state).iter().any(|&i| is_suspect[i]))
+        .collect()
+}
+
+impl Line {
+    /// The components that it measures, one for each output.
+    fn components(&self, state: &State<'_>) -> Vec<usize> {
+        match *self {
+            Line::Tangent => (0..state.components()).collect(),
+            Line::Coordinate(i) if state.form == Form::Gradient => vec![i],
+            Line::Coordinate(i) => {
+                (0..state.outputs_count()).map(|j| state.component(i, j)).collect()
+            }
         }
-        let holds =
-            tape_bound.is_finite() && (tape - d).abs() <= bound + 1e-6 * (tape.abs() + d.abs());
-        if holds && evidence.verdict[i] != Verdict::Kink {
-            (evidence.numeric[i], evidence.bound[i]) = (tape, tape_bound);
-            evidence.verdict[i] = Verdict::Wrong;
+    }
+
+    /// Differences of the components, judging `values` of all of them by the tolerances of the
+    /// evidence.
+    fn measure(
+        &self,
+        state: &mut State<'_>,
+        bench: &mut Bench,
+        evidence: &Evidence,
+        values: &[f64],
+        components: &[usize],
+    ) -> Vec<Estimate> {
+        let targets: Vec<Target> = (components.iter().zip(&bench.noise))
+            .map(|(&i, &noise)| {
+                // No difference need see what only the tape can.
+                let tolerance = evidence.tolerance_of(i).max(2e-7);
+                Target { analytic: values[i], tolerance, noise }
+            })
+            .collect();
+        let mut estimates = Vec::new();
+        let (kernel, epsilon) = (&mut bench.kernel, bench.epsilon);
+        match *self {
+            Line::Tangent => {
+                let tangent = state.along_tangent();
+                let line = &mut state.along(&tangent);
+                kernel.differentiate(line, epsilon, &targets, &mut estimates);
+            }
+            Line::Coordinate(i) => {
+                let line = &mut state.coordinate(i);
+                kernel.differentiate(line, epsilon, &targets, &mut estimates);
+            }
         }
-        if evidence.verdict[i] == Verdict::Wrong {
-            suspects.push(Suspect { component: i, near_kink: false });
-        }
+        estimates
     }
 }
 
-/// Runs the forward on the tape. The inner error is a reason to take differences instead.
-fn record_forward(
-    state: &mut State<'_>,
-    on_tape: &dyn Problem,
-) -> Result<Result<Exact, String>, Failure> {
-    let mut session = on_tape.session();
-    Tape::reset();
-    let mut draw = Draw::new(state.case());
-    caught("drawing the state with the tape scalar", || session.draw(&mut draw))?;
-    let mut drawn = Tree::default();
-    caught("reaching the `wrt` places", || session.places(&mut drawn))?;
-    same_draw(state, &drawn)?;
-    Tape::reset();
-    let values = state.primal.values.clone();
-    caught("setting the parameters", || session.places(&mut SetAll(&values)))?;
-    if Tape::variables() != values.len() {
-        return Ok(Err("the `wrt` places are not all of the exact scalar type".to_owned()));
-    }
-    let mut probe = Probe::new(state.seed());
-    probe.tape_ids = Some(Vec::new());
-    state.forwards += 1;
-    match caught("the forward on the tape", || session.eval(&mut probe)) {
-        // The tape's own panic, at its cap.
-        Err(_) if Tape::is_full() => {
-            return Ok(Err("the forward outgrows the tape".to_owned()));
+/// Components judged at states aside, where nothing ties and a formula that jumps cannot excuse
+/// itself: a gradient that is right all around is right at a kink too, where a program's
+/// derivative need not even lie between the one-sided ones.
+struct Aside<'a, 't> {
+    settings: &'a Settings,
+    on_tape: &'a mut OnTape<'t>,
+    suspects: Suspects,
+    near: Near,
+}
+
+impl Aside<'_, '_> {
+    /// Gives the components their verdicts; false where a difference refutes the tape.
+    fn judge(
+        mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        on_kink: bool,
+    ) -> Result<bool, Failure> {
+        if self.near.components.is_empty() {
+            return Ok(true);
         }
-        called => called?,
-    }
-    if let Some(failure) = probe.failure.take() {
-        return Err(failure);
-    }
-    let ids = probe.tape_ids.take().unwrap_or_default();
-    let counts = Tape::counts();
-    for (event, what) in [
-        (Event::Dropped, "the forward converts a variable out of its scalar type"),
-        (Event::Foreign, "the forward uses a value of another tape"),
-    ] {
-        if counts.of(event) > 0 {
-            let first = Tape::notes().into_iter().find(|note| note.event == event);
-            let first =
-                first.map_or_else(String::new, |n| format!(" (`{}` at {})", n.operation, n.value));
-            return Ok(Err(format!("{what}, {} times{first}", counts.of(event))));
+        let mut wrong = vec![false; evidence.analytic.len()];
+        let mut right = vec![false; evidence.analytic.len()];
+        let mut confirmed = false;
+        for trial in 0..ASIDE {
+            let Ok((home, gradient)) = state.move_aside(trial) else { continue };
+            let far = self.look(state, evidence, &gradient, &mut right);
+            let refuted = match &far {
+                Some((there, far)) if !far.is_empty() => {
+                    far.iter().for_each(|&i| wrong[i] = true);
+                    !std::mem::replace(&mut confirmed, true)
+                        && self.is_refuted(state, there, &gradient, far[0])
+                }
+                _ => false,
+            };
+            state.move_back(home)?;
+            if refuted {
+                return Ok(false);
+            }
         }
+        // No kink, if a difference there agrees with what is right all around.
+        if self.near.disputed.iter().any(|&i| right[i] && !wrong[i]) {
+            return Ok(false);
+        }
+        for &i in &self.near.components {
+            let on_kink = on_kink || evidence.verdict[i] == Verdict::Wrong;
+            evidence.verdict[i] = match (wrong[i], right[i]) {
+                (true, _) => Verdict::Wrong,
+                (false, true) if on_kink => Verdict::Kink,
+                (false, _) => Verdict::Undecided,
+            };
+            if wrong[i] {
+                // By what was seen aside, where its own jumps have no part.
+                evidence.bound[i] -= self.suspects.own[i];
+            }
+        }
+        Ok(true)
     }
-    let ties = counts.of(Event::Tie) + counts.of(Event::Kink);
-    if ties > 0
-        && let Some(note) =
-            Tape::notes().into_iter().find(|n| matches!(n.event, Event::Tie | Event::Kink))
-    {
-        state.notes.push(format!(
-            "a tie in `{}` at {}: a kink of the forward",
-            note.operation, note.value
-        ));
+
+    /// The components that are wrong at the parameters as they stand, with what the tape says
+    /// there; notes those that are right.
+    fn look(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        gradient: &[f64],
+        right: &mut [bool],
+    ) -> Option<(Recorded, Vec<usize>)> {
+        let there = self.on_tape.record(state).ok()?.ok()?;
+        let off = |i: usize| (gradient[i] - there.derivative[i]).abs();
+        let allowed =
+            |i: usize| evidence.tolerance_of(i) * (gradient[i].abs() + there.derivative[i].abs());
+        let (close, mut far): (Vec<usize>, Vec<usize>) = (self.near.components.iter().copied())
+            .filter(|&i| is_known(there.derivative[i], there.bound[i]))
+            .partition(|&i| off(i) <= allowed(i) + there.bound[i]);
+        close.into_iter().for_each(|i| right[i] |= there.bound[i] <= allowed(i));
+        if !far.is_empty() {
+            let own = own_rounding(state, &there, gradient, &far);
+            far.retain(|&i| off(i) > allowed(i) + there.bound[i] + own[i]);
+        }
+        Some((there, far))
     }
-    if !state.outputs_match(&probe.outputs) {
-        return Ok(Err("the forward has another value on the tape".to_owned()));
+
+    /// Whether a difference at the parameters as they stand excludes what the tape says there.
+    fn is_refuted(
+        &self,
+        state: &mut State<'_>,
+        there: &Recorded,
+        gradient: &[f64],
+        component: usize,
+    ) -> bool {
+        let mut asked = vec![false; gradient.len()];
+        asked[component] = true;
+        let line = &lines(state, &asked)[0];
+        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
+        let mut bench = super::bench(state, self.settings);
+        let components = line.components(state);
+        let estimates = line.measure(state, &mut bench, &evidence, &there.derivative, &components);
+        let wrong = Finding::Wrong { near_kink: false };
+        components.iter().zip(&estimates).any(|(&i, e)| i == component && e.finding == wrong)
     }
-    Ok(Ok(sweep(state, &ids)))
+}
+
+impl OnTape<'_> {
+    /// Runs the forward on the tape, at the parameters of the state. The inner error is a reason
+    /// to take differences instead.
+    fn record(&mut self, state: &mut State<'_>) -> Result<Result<Recorded, String>, Failure> {
+        let session = &mut self.session;
+        Tape::reset();
+        let mut draw = Draw::new(state.case());
+        caught("drawing the state with the tape scalar", || session.draw(&mut draw))?;
+        if !self.same_draw {
+            let mut drawn = Tree::default();
+            caught("reaching the `wrt` places", || session.places(&mut drawn))?;
+            same_draw(state, &drawn)?;
+            self.same_draw = true;
+        }
+        Tape::reset();
+        let values = &state.primal.values;
+        caught("setting the parameters", || session.places(&mut SetAll(values)))?;
+        if Tape::variables() != values.len() {
+            return Ok(Err("the `wrt` places are not all of the exact scalar type".to_owned()));
+        }
+        let mut probe = Probe::new(state.seed());
+        probe.tape_ids = Some(Vec::new());
+        state.forwards += 1;
+        match caught("the forward on the tape", || session.eval(&mut probe)) {
+            // The tape's own panic, at its cap.
+            Err(_) if Tape::is_full() => {
+                return Ok(Err("the forward outgrows the tape".to_owned()));
+            }
+            called => called?,
+        }
+        if let Some(failure) = probe.failure.take() {
+            return Err(failure);
+        }
+        let ids = probe.tape_ids.take().unwrap_or_default();
+        let notes = Tape::notes();
+        for (event, what) in [
+            (Event::Dropped, "the forward converts a variable out of its scalar type"),
+            (Event::Foreign, "the forward uses a value of another tape"),
+        ] {
+            if let Some(note) = notes.iter().find(|note| note.event == event) {
+                return Ok(Err(format!("{what} (`{}`)", note.operation)));
+            }
+        }
+        let errors: Vec<f64> = ids.iter().map(|id| id.map_or(0.0, Tape::error_of)).collect();
+        if !state.outputs_match(&probe.outputs, &errors) {
+            return Ok(Err("the forward has another value on the tape".to_owned()));
+        }
+        let doubtful = [Event::Tie, Event::Kink, Event::Singular, Event::NearTie];
+        let doubt = doubtful.iter().find_map(|event| notes.iter().find(|n| n.event == *event));
+        let (derivative, bound) = sweep(state, &ids);
+        let stepped = Tape::counts().of(Event::Discretised) > 0;
+        Ok(Ok(Recorded { derivative, bound, ids, doubt: doubt.copied(), stepped }))
+    }
 }
 
 /// Both scalar types drew the same state.
@@ -246,43 +572,70 @@ fn same_draw(state: &State<'_>, drawn: &Tree) -> Result<(), Failure> {
     }
 }
 
-/// One sweep for the contracted outputs, or one for each output.
-fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> Exact {
-    let parameters = state.primal.values.len();
-    let one = |seeds: &[(u32, f64)]| {
-        if seeds.is_empty() {
-            return (vec![0.0; parameters], vec![0.0; parameters]);
-        }
-        let sweep = Tape::sweep(seeds);
-        (sweep.gradient, sweep.bounds)
-    };
-    if state.form == Form::Gradient {
-        let seeds: Vec<(u32, f64)> = ids
-            .iter()
-            .zip(state.weights())
+/// What is swept back for output `j`, or for all of them where they are contracted.
+fn seeds(state: &State<'_>, ids: &[Option<u32>], output: Option<usize>) -> Vec<(u32, f64)> {
+    match output {
+        Some(j) => ids[j].map(|id| (id, 1.0)).into_iter().collect(),
+        None => (ids.iter().zip(state.weights()))
             .filter_map(|(id, &weight)| id.map(|id| (id, weight)))
-            .collect();
-        let (derivative, bound) = one(&seeds);
-        return Exact { derivative, bound };
+            .collect(),
+    }
+}
+
+/// Derivative and bound of every component: one sweep for the contracted outputs, or one for each
+/// output.
+fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> (Vec<f64>, Vec<f64>) {
+    if state.form == Form::Gradient {
+        let sweep = Tape::sweep(&seeds(state, ids, None));
+        return (sweep.gradient, sweep.bounds);
     }
     let components = state.components();
-    let mut exact = Exact { derivative: vec![0.0; components], bound: vec![0.0; components] };
+    let (mut derivative, mut bound) = (vec![0.0; components], vec![0.0; components]);
     let tangent = state.tangent();
-    for (j, id) in ids.iter().enumerate() {
-        let (row, bound) = one(&id.map(|id| (id, 1.0)).into_iter().collect::<Vec<_>>());
+    for j in 0..ids.len() {
+        let row = Tape::sweep(&seeds(state, ids, Some(j)));
         if state.form == Form::Tangent {
-            exact.derivative[j] = row.iter().zip(tangent).map(|(d, t)| d * t).sum();
-            exact.bound[j] = bound.iter().zip(tangent).map(|(b, t)| b * t.abs()).sum::<f64>()
-                + 4.0
-                    * Var::ROUNDOFF
-                    * row.iter().zip(tangent).map(|(d, t)| (d * t).abs()).sum::<f64>();
+            let terms = || row.gradient.iter().zip(tangent).map(|(d, t)| d * t);
+            derivative[j] = terms().sum();
+            let rounding = terms().map(f64::abs).sum::<f64>() * Var::ROUNDOFF;
+            let known = row.bounds.iter().zip(tangent).map(|(b, t)| b * t.abs());
+            // A rounding for each product and each sum.
+            bound[j] = known.sum::<f64>() + (tangent.len() + 1) as f64 * rounding;
         } else {
-            for i in 0..parameters {
+            for (i, (&d, &b)) in row.gradient.iter().zip(&row.bounds).enumerate() {
                 let component = state.component(i, j);
-                exact.derivative[component] = row[i];
-                exact.bound[component] = bound[i];
+                (derivative[component], bound[component]) = (d, b);
             }
         }
     }
-    exact
+    (derivative, bound)
+}
+
+impl Recorded {
+    /// Whether the derivative on the tape is outside the bounds of a difference.
+    fn is_at_odds(&self, i: usize, estimate: &Estimate) -> bool {
+        let (d, numeric) = (self.derivative[i], estimate.numeric);
+        let open = 2.0 * estimate.bound + self.bound[i] + 1e-6 * (d.abs() + numeric.abs());
+        (d - numeric).abs() > open
+    }
+
+    /// [`Tape::roundings`] of every component.
+    fn roundings(&self, state: &State<'_>) -> Vec<f64> {
+        if state.form == Form::Gradient {
+            return Tape::roundings(&seeds(state, &self.ids, None));
+        }
+        let mut roundings = vec![0.0; state.components()];
+        let tangent = state.tangent();
+        for j in 0..self.ids.len() {
+            let row = Tape::roundings(&seeds(state, &self.ids, Some(j)));
+            if state.form == Form::Tangent {
+                roundings[j] = row.iter().zip(tangent).map(|(r, t)| r * t.abs()).sum();
+            } else {
+                for (i, &rounding) in row.iter().enumerate() {
+                    roundings[state.component(i, j)] = rounding;
+                }
+            }
+        }
+        roundings
+    }
 }

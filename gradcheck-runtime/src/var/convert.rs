@@ -152,7 +152,7 @@ to_primitive!(
 );
 
 impl Var {
-    fn discretised(self, operation: &'static str) {
+    pub(super) fn discretised(self, operation: &'static str) {
         if !self.is_constant() {
             tape::note(Event::Discretised, operation, self.re);
         }

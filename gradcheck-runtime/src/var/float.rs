@@ -6,7 +6,7 @@ use num_traits::float::TotalOrder;
 use num_traits::{Euclid, Float, Inv, MulAdd, MulAddAssign, Pow, Signed};
 
 use super::operators::{rounding, rounding_or_underflow};
-use super::tape::{self, Event, bound_of_product};
+use super::tape::{self, Edge, Event, bound_of_product};
 use super::{CONSTANT, U, Var};
 
 /// Rounding error of a library function in units of u: twice the largest measured (glibc's
@@ -19,11 +19,17 @@ struct Slope {
     second: f64,
     /// Roundings of `first`, in units of u.
     units: f64,
+    /// Whether the operand is a pure number, and so the result: what is off by 1e-16 of one.
+    pure: bool,
 }
 
 impl Slope {
     fn new(first: f64, second: f64, units: f64) -> Slope {
-        Slope { first, second, units }
+        Slope { first, second, units, pure: false }
+    }
+
+    fn of_pure_number(first: f64, second: f64, units: f64) -> Slope {
+        Slope { first, second, units, pure: true }
     }
 }
 
@@ -37,22 +43,29 @@ impl Var {
     /// `re` = f(self), computed to within `local`.
     #[inline]
     fn unary(self, name: &'static str, re: f64, local: f64, slope: Slope) -> Var {
-        let Slope { first, second, units } = slope;
-        self.unary_within(name, re, spread(first, second, self.error) + local, first, {
-            bound_of_product(second, self.error) + units * U * first.abs()
-        })
+        let Slope { first, second, units, pure } = slope;
+        let error = spread(first, second, self.error) + local;
+        let slack = bound_of_product(second, self.error) + units * U * first.abs();
+        self.unary_within(name, re, error, self.edge(first, slack), pure)
     }
 
-    /// `re` = f(self), known to within `error`, with its derivative, known to within `slack`.
+    /// `re` = f(self), known to within `error`, with its derivative and what that is off by.
     #[inline]
-    fn unary_within(self, name: &'static str, re: f64, error: f64, first: f64, slack: f64) -> Var {
+    fn unary_within(
+        self,
+        name: &'static str,
+        re: f64,
+        error: f64,
+        edge: Edge,
+        of_pure_number: bool,
+    ) -> Var {
         if self.tape == CONSTANT {
             return Var::inexact(re, error);
         }
-        if !first.is_finite() && re.is_finite() {
+        if !edge.partial.is_finite() && re.is_finite() {
             tape::note(Event::Singular, name, self.re);
         }
-        tape::record1(re, error, self.edge(first, slack))
+        tape::record1(re, error, edge, of_pure_number)
     }
 
     /// `re` = f(self, other), known to within `error`; derivatives and their bounds by operand.
@@ -92,6 +105,12 @@ impl Var {
         } else if distance <= self.error {
             tape::note(Event::NearTie, name, self.re);
         }
+    }
+
+    /// Counts a step function at `distance` from its jump.
+    fn stepped(self, name: &'static str, distance: f64) {
+        self.kink(name, distance);
+        self.discretised(name);
     }
 
     /// Distance to the nearest integer; at zero, where `trunc` is smooth, to the nearest other.
@@ -244,19 +263,19 @@ impl Float for Var {
     }
 
     fn floor(self) -> Var {
-        self.kink("floor", self.to_integer());
+        self.stepped("floor", self.to_integer());
         Var::constant(self.re.floor())
     }
     fn ceil(self) -> Var {
-        self.kink("ceil", self.to_integer());
+        self.stepped("ceil", self.to_integer());
         Var::constant(self.re.ceil())
     }
     fn round(self) -> Var {
-        self.kink("round", (self.re.fract().abs() - 0.5).abs());
+        self.stepped("round", (self.re.fract().abs() - 0.5).abs());
         Var::constant(self.re.round())
     }
     fn trunc(self) -> Var {
-        self.kink("trunc", self.to_jump_of_trunc());
+        self.stepped("trunc", self.to_jump_of_trunc());
         Var::constant(self.re.trunc())
     }
     fn fract(self) -> Var {
@@ -292,7 +311,7 @@ impl Float for Var {
             + bound_of_product(self.error, a.error);
         let error = by_factors + b.error + rounding(re, 1.0);
         if self.tape | a.tape == CONSTANT {
-            return b.unary_within("mul_add", re, error, 1.0, 0.0);
+            return b.unary_within("mul_add", re, error, b.edge(1.0, 0.0), false);
         }
         // Two nodes, but one rounding: the product is known better than its value tells.
         let product = self.re * a.re;
@@ -335,7 +354,7 @@ impl Float for Var {
         // However near to zero, a root moves by no more than the root of the change.
         let error = spread(first, second, self.error).min(self.error.sqrt()) + rounding(re, 1.0);
         let slack = bound_of_product(second, self.error) + 3.0 * U * first;
-        self.unary_within("sqrt", re, error, first, slack)
+        self.unary_within("sqrt", re, error, self.edge(first, slack), false)
     }
     fn cbrt(self) -> Var {
         let re = self.re.cbrt();
@@ -347,18 +366,23 @@ impl Float for Var {
     fn exp(self) -> Var {
         let re = self.re.exp();
         let local = rounding_or_underflow(re, LIBRARY);
-        self.unary("exp", re, local, Slope::new(re, re, LIBRARY))
+        self.unary("exp", re, local, Slope::of_pure_number(re, re, LIBRARY))
     }
     fn exp2(self) -> Var {
         let re = self.re.exp2();
         let first = re * LN_2;
         let local = rounding_or_underflow(re, LIBRARY);
-        self.unary("exp2", re, local, Slope::new(first, first * LN_2, LIBRARY + 2.0))
+        self.unary("exp2", re, local, Slope::of_pure_number(first, first * LN_2, LIBRARY + 2.0))
     }
     fn exp_m1(self) -> Var {
         let re = self.re.exp_m1();
         let first = self.re.exp();
-        self.unary("exp_m1", re, rounding(re, LIBRARY), Slope::new(first, first, LIBRARY))
+        self.unary(
+            "exp_m1",
+            re,
+            rounding(re, LIBRARY),
+            Slope::of_pure_number(first, first, LIBRARY),
+        )
     }
     fn ln(self) -> Var {
         let re = self.re.ln();
@@ -380,7 +404,12 @@ impl Float for Var {
     fn ln_1p(self) -> Var {
         let re = self.re.ln_1p();
         let first = 1.0 / (1.0 + self.re);
-        self.unary("ln_1p", re, rounding(re, LIBRARY), Slope::new(first, first * first, 2.0))
+        self.unary(
+            "ln_1p",
+            re,
+            rounding(re, LIBRARY),
+            Slope::of_pure_number(first, first * first, 2.0),
+        )
     }
     fn log(self, base: Var) -> Var {
         let (x, b) = (self.re, base.re);
@@ -473,11 +502,11 @@ impl Float for Var {
     }
     fn sin(self) -> Var {
         let (re, first) = (self.re.sin(), self.re.cos());
-        self.unary("sin", re, rounding(re, LIBRARY), Slope::new(first, re, LIBRARY))
+        self.unary("sin", re, rounding(re, LIBRARY), Slope::of_pure_number(first, re, LIBRARY))
     }
     fn cos(self) -> Var {
         let (re, first) = (self.re.cos(), -self.re.sin());
-        self.unary("cos", re, rounding(re, LIBRARY), Slope::new(first, re, LIBRARY))
+        self.unary("cos", re, rounding(re, LIBRARY), Slope::of_pure_number(first, re, LIBRARY))
     }
     fn sin_cos(self) -> (Var, Var) {
         (Float::sin(self), Float::cos(self))
@@ -485,19 +514,19 @@ impl Float for Var {
     fn tan(self) -> Var {
         let re = self.re.tan();
         let first = 1.0 + re * re;
-        let slope = Slope::new(first, 2.0 * re * first, 2.0 * LIBRARY + 2.0);
+        let slope = Slope::of_pure_number(first, 2.0 * re * first, 2.0 * LIBRARY + 2.0);
         self.unary("tan", re, rounding(re, LIBRARY), slope)
     }
     fn asin(self) -> Var {
         let (x, re) = (self.re, self.re.asin());
         let first = 1.0 / ((1.0 - x) * (1.0 + x)).sqrt();
-        let slope = Slope::new(first, x * first * first * first, 4.0);
+        let slope = Slope::of_pure_number(first, x * first * first * first, 4.0);
         self.unary("asin", re, rounding(re, LIBRARY), slope)
     }
     fn acos(self) -> Var {
         let (x, re) = (self.re, self.re.acos());
         let first = -1.0 / ((1.0 - x) * (1.0 + x)).sqrt();
-        let slope = Slope::new(first, x * first * first * first, 4.0);
+        let slope = Slope::of_pure_number(first, x * first * first * first, 4.0);
         self.unary("acos", re, rounding(re, LIBRARY), slope)
     }
     fn atan(self) -> Var {
@@ -509,7 +538,7 @@ impl Float for Var {
             let r = 1.0 / x;
             r * (r / (1.0 + r * r))
         };
-        let slope = Slope::new(first, 2.0 * (x * first) * first, 8.0);
+        let slope = Slope::of_pure_number(first, 2.0 * (x * first) * first, 8.0);
         self.unary("atan", re, rounding(re, LIBRARY), slope)
     }
     fn atan2(self, other: Var) -> Var {
@@ -544,24 +573,24 @@ impl Float for Var {
     }
     fn sinh(self) -> Var {
         let (re, first) = (self.re.sinh(), self.re.cosh());
-        self.unary("sinh", re, rounding(re, LIBRARY), Slope::new(first, re, LIBRARY))
+        self.unary("sinh", re, rounding(re, LIBRARY), Slope::of_pure_number(first, re, LIBRARY))
     }
     fn cosh(self) -> Var {
         let (re, first) = (self.re.cosh(), self.re.sinh());
-        self.unary("cosh", re, rounding(re, LIBRARY), Slope::new(first, re, LIBRARY))
+        self.unary("cosh", re, rounding(re, LIBRARY), Slope::of_pure_number(first, re, LIBRARY))
     }
     fn tanh(self) -> Var {
         let re = self.re.tanh();
         // Not 1 - tanh^2, which is all rounding from 19 on.
         let sech = 1.0 / self.re.cosh();
         let first = sech * sech;
-        let slope = Slope::new(first, 2.0 * re * first, 2.0 * LIBRARY + 3.0);
+        let slope = Slope::of_pure_number(first, 2.0 * re * first, 2.0 * LIBRARY + 3.0);
         self.unary("tanh", re, rounding(re, LIBRARY), slope)
     }
     fn asinh(self) -> Var {
         let (x, re) = (self.re, self.re.asinh());
         let first = 1.0 / 1.0.hypot(x);
-        let slope = Slope::new(first, x * first * first * first, LIBRARY + 1.0);
+        let slope = Slope::of_pure_number(first, x * first * first * first, LIBRARY + 1.0);
         self.unary("asinh", re, rounding(re, LIBRARY), slope)
     }
     fn acosh(self) -> Var {
@@ -569,7 +598,7 @@ impl Float for Var {
         let first = 1.0 / ((x - 1.0).sqrt() * (x + 1.0).sqrt());
         // The standard library takes ln(x + sqrt(x^2 - 1)): near 1 the error is absolute.
         let local = rounding(re, LIBRARY) + if x == 1.0 { 0.0 } else { LIBRARY * U };
-        self.unary("acosh", re, local, Slope::new(first, x * first * first * first, 6.0))
+        self.unary("acosh", re, local, Slope::of_pure_number(first, x * first * first * first, 6.0))
     }
     fn atanh(self) -> Var {
         let (x, re) = (self.re, self.re.atanh());
@@ -577,7 +606,7 @@ impl Float for Var {
         // The standard library takes ln(1 + 2x / (1 - x)) / 2, which near -1 magnifies the
         // rounding of the quotient.
         let local = rounding(re, LIBRARY) + LIBRARY * U * (2.0 * x / (1.0 + x)).abs();
-        self.unary("atanh", re, local, Slope::new(first, 2.0 * x * first * first, 4.0))
+        self.unary("atanh", re, local, Slope::of_pure_number(first, 2.0 * x * first * first, 4.0))
     }
     fn integer_decode(self) -> (u64, i16, i8) {
         tape::drop_derivative("integer_decode", self);

@@ -22,6 +22,11 @@
 //! Algorithms*, section 3.3) carried over to the reverse sweep: first order in the errors, except
 //! where a second-order term costs nothing. Variables and constants count as exact.
 //!
+//! # Second derivatives
+//!
+//! [`gradient_of`] and [`slope_of`] run a function on [`Dual`] numbers over any scalar. Over this one,
+//! the sweep gives the derivative of a derivative.
+//!
 //! # Where there is no derivative
 //!
 //! Comparisons are decided by the values. What that may hide is counted, see [`Event`]: none of
@@ -29,12 +34,14 @@
 //! choose the constant, so that `z.max(0)` and `0.max(z)` both have the derivative 0 at zero; `abs`
 //! has it too. Rounding functions are constants; so is a product with a constant zero.
 mod convert;
+mod dual;
 mod float;
 mod operators;
 mod tape;
 
 use std::fmt;
 
+pub use dual::{Dual, Lift, gradient_of, slope_of};
 pub use tape::{Counts, Event, Note, Sweep, Tape};
 
 use crate::flatten::{self, flatten_scalars};

@@ -5,7 +5,7 @@ use std::ops::{
     Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign,
 };
 
-use ndarray::{Array, ArrayBase, ArrayRef, Data, DataMut, DataOwned, Dimension};
+use ndarray::{Array, ArrayBase, Data, DataMut, DataOwned, Dimension};
 
 use super::tape::{self, Event, bound_of_product};
 use super::{CONSTANT, U, Var};
@@ -67,7 +67,7 @@ impl Var {
         if self.tape == CONSTANT {
             return Var { re: -self.re, ..self };
         }
-        tape::record1(-self.re, self.error, self.edge(-1.0, 0.0))
+        tape::record1(-self.re, self.error, self.edge(-1.0, 0.0), false)
     }
 
     #[inline]
@@ -198,12 +198,6 @@ macro_rules! operator {
         impl<S: Data<Elem = Var>, D: Dimension> $trait<&ArrayBase<S, D>> for Var {
             type Output = Array<Var, D>;
             fn $method(self, other: &ArrayBase<S, D>) -> Array<Var, D> {
-                other.map(|&x| self.$name(x))
-            }
-        }
-        impl<D: Dimension> $trait<&ArrayRef<Var, D>> for Var {
-            type Output = Array<Var, D>;
-            fn $method(self, other: &ArrayRef<Var, D>) -> Array<Var, D> {
                 other.map(|&x| self.$name(x))
             }
         }

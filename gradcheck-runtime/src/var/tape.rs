@@ -7,8 +7,14 @@ use super::{CONSTANT, ELSEWHERE, U, Var};
 /// No operand: the node is a variable, or has a constant on this side.
 const NONE: u32 = u32::MAX;
 
+/// No second operand either, and the function is one of a pure number, see [`Tape::roundings`].
+const PURE: u32 = NONE - 1;
+
 /// Events are described for the first few, and the first of each kind, only; all are counted.
 const NOTES: usize = 8;
+
+/// Roundings of a partial derivative that is written by hand.
+const BY_HAND: f64 = 4.0;
 
 /// One recorded operation: 40 bytes.
 #[derive(Clone, Copy)]
@@ -60,8 +66,8 @@ pub enum Event {
     Singular,
     /// A derivative lost by a conversion: `to_f64`, `to_f32`, `integer_decode`.
     Dropped,
-    /// A value converted to an integer: a step function, whose derivative is zero as it should be
-    /// unless the integer is computed with further.
+    /// A value rounded or converted to an integer: a step function, whose derivative is zero, as
+    /// it should be unless small steps stand for what they round.
     Discretised,
     /// A value from another thread's tape, or from before the last [`Tape::reset`]. Everything
     /// computed from it is lost to the tape.
@@ -180,10 +186,10 @@ impl State {
 /// Memory that a node costs, the sweep's share included.
 const NODE_BYTES: usize = size_of::<Node>() + size_of::<[f64; 2]>();
 
-/// Number of nodes that fit; an id must fit beside [`NONE`].
+/// Number of nodes that fit; an id must fit beside [`NONE`] and [`PURE`].
 const fn nodes_within(bytes: usize) -> usize {
     let nodes = bytes / NODE_BYTES;
-    if nodes < NONE as usize { nodes } else { NONE as usize }
+    if nodes < PURE as usize { nodes } else { PURE as usize }
 }
 
 /// The calling thread's tape.
@@ -296,7 +302,7 @@ impl Tape {
                 let node = &nodes[i];
                 for side in 0..2 {
                     let operand = node.operands[side];
-                    if operand == NONE {
+                    if operand >= PURE {
                         continue;
                     }
                     let partial = node.partials[side];
@@ -323,6 +329,54 @@ impl Tape {
             }
             sweep
         })
+    }
+
+    /// How far a derivative may be off that is formed by hand from the same steps in `f64`: one
+    /// for each variable, of the weighted sum of `outputs`.
+    ///
+    /// A hand-written gradient adds up the same products of partial derivatives, one for each
+    /// path from an output to the variable, in some order and grouping. A rounding of each
+    /// partial moves the sum by no more than u times the sum of the paths' magnitudes; formulas such
+    /// as `p * (1 - p)` or `1 - t * t` have a few. A function
+    /// of a pure number (`exp`, `tanh`, `sin`) has a derivative that is often had by a
+    /// subtraction from one, `1 - t * t` or `p - 1`: its rounding is u, not u of what is left.
+    pub(crate) fn roundings(outputs: &[(u32, f64)]) -> Vec<f64> {
+        TAPE.with_borrow_mut(|tape| {
+            let State { nodes, variables, adjoints, .. } = tape;
+            let top = outputs.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
+            // The sum of the paths' magnitudes so far, and of their roundings in units of u.
+            adjoints.clear();
+            adjoints.resize(top, [0.0; 2]);
+            for &(id, seed) in outputs {
+                adjoints[id as usize][0] += seed.abs();
+            }
+            for i in (0..top).rev() {
+                let [size, rounded] = adjoints[i];
+                if size == 0.0 && rounded == 0.0 {
+                    continue;
+                }
+                let node = &nodes[i];
+                let least = if node.operands[1] == PURE { 1.0 } else { 0.0 };
+                for side in 0..2 {
+                    let operand = node.operands[side];
+                    if operand >= PURE {
+                        continue;
+                    }
+                    let partial = node.partials[side].abs();
+                    let below = &mut adjoints[operand as usize];
+                    below[0] += bound_of_product(partial, size);
+                    below[1] += bound_of_product(partial, rounded)
+                        + bound_of_product(partial.max(least), size);
+                }
+            }
+            let of = |id: &u32| adjoints.get(*id as usize).map_or(0.0, |a| BY_HAND * U * a[1]);
+            variables.iter().map(of).collect()
+        })
+    }
+
+    /// Bound on the rounding error of a recorded value.
+    pub(crate) fn error_of(id: u32) -> f64 {
+        TAPE.with_borrow(|tape| tape.nodes.get(id as usize).map_or(0.0, |n| known(n.error)))
     }
 }
 
@@ -372,9 +426,10 @@ pub(super) fn variable(re: f64) -> Var {
     Var { re, error: 0.0, id, tape: TAG.get() }
 }
 
-/// The result of an operation on one operand, which is not a constant.
+/// The result of an operation on one operand, which is not a constant. For `of_pure_number` see
+/// [`Tape::roundings`].
 #[inline]
-pub(super) fn record1(re: f64, error: f64, a: Edge) -> Var {
+pub(super) fn record1(re: f64, error: f64, a: Edge, of_pure_number: bool) -> Var {
     let tag = TAG.get();
     if a.operand.tape != tag {
         return foreign(re, a.operand.re);
@@ -382,7 +437,7 @@ pub(super) fn record1(re: f64, error: f64, a: Edge) -> Var {
     let id = push(&Node {
         error,
         partials: [a.partial, 0.0],
-        operands: [a.operand.id, NONE],
+        operands: [a.operand.id, if of_pure_number { PURE } else { NONE }],
         slacks: [pack(a.slack), 0],
     });
     Var { re, error, id, tape: tag }

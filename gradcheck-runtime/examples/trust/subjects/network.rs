@@ -263,6 +263,9 @@ impl Model for Network {
         &["b1", "b2", "b3", "b4"]
     }
 
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
+    }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
     }

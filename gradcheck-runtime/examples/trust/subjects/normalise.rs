@@ -155,6 +155,9 @@ impl Model for Normalisation {
         &["b", "beta"]
     }
 
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
+    }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
     }

@@ -57,6 +57,9 @@ impl Model for Affine {
     fn biases(&self) -> &'static [&'static str] {
         &["b"]
     }
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
+    }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
     }
@@ -225,6 +228,9 @@ impl Model for SoftmaxCrossEntropy {
     fn biases(&self) -> &'static [&'static str] {
         &["b"]
     }
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
+    }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
     }
@@ -329,6 +335,9 @@ impl Model for Huber {
     fn biases(&self) -> &'static [&'static str] {
         &["b"]
     }
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
+    }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
     }
@@ -431,6 +440,9 @@ impl Model for Hinge {
     }
     fn biases(&self) -> &'static [&'static str] {
         &["b"]
+    }
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
     }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
@@ -537,6 +549,9 @@ impl Model for Logistic {
     }
     fn biases(&self) -> &'static [&'static str] {
         &["b"]
+    }
+    fn of_samples(&self, m: usize) -> Option<Self> {
+        Some(Self { m, ..self.clone() })
     }
     fn features(&self) -> Option<Samples> {
         Some(Samples::Last)
