@@ -95,8 +95,7 @@ fn group(delimiter: Delimiter, inside: TokenStream, span: Span) -> TokenTree {
 /// The tokens with the one at `at`, counted through groups, changed.
 fn mutate(tokens: TokenStream, at: &mut usize, kind: usize, other: &TokenTree) -> TokenStream {
     let mut output: Vec<TokenTree> = Vec::new();
-    let mut tokens = tokens.into_iter();
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         let here = *at == 0;
         *at = at.wrapping_sub(1);
         match token {
@@ -241,8 +240,9 @@ impl Tally {
         }
         if errors.is_empty() {
             self.accepted += 1;
-            let parsed = syn::parse2::<syn::File>(added.clone());
-            assert!(parsed.is_ok(), "{}", parsed.err().expect("an error"));
+            if let Err(error) = syn::parse2::<syn::File>(added.clone()) {
+                panic!("what is added does not parse: {error}");
+            }
         }
     }
 

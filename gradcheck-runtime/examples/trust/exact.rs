@@ -203,7 +203,7 @@ impl Row {
 }
 
 /// Prints the results and returns what they come to; false alarms at either tolerance.
-pub(crate) fn table(results: &Results, plan: &Plan) -> super::Total {
+pub(crate) fn table(results: &Results, plan: &Plan) -> examine::Total {
     println!(
         "\n{:<28}{:>7}{:>16}{:>20}{:>8}{:>10}{:>10}{:>18}",
         "without differences",
@@ -249,7 +249,7 @@ pub(crate) fn table(results: &Results, plan: &Plan) -> super::Total {
         "* without the two functions that round inside, which are differenced; so the classes"
     );
     complaints(results, plan);
-    super::Total {
+    examine::Total {
         states: total.states,
         accused: total.accused + total.accused_tight,
         visible: total.visible,

@@ -350,6 +350,14 @@ pub(crate) fn run(plan: &Plan) -> Results {
     results
 }
 
+/// What a table comes to.
+pub(crate) struct Total {
+    pub(crate) states: usize,
+    pub(crate) accused: usize,
+    pub(crate) visible: usize,
+    pub(crate) caught: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -26,9 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use gradcheck_runtime::Method;
-
-use examine::{Plan, Planted, Results, Seen};
+use examine::{Plan, Planted, Results, Seen, Total};
 use faults::Fault;
 use subjects::{Class, Known, SUBJECTS};
 use words::{Answer, Told};
@@ -51,6 +49,8 @@ struct Options {
 }
 
 fn read_options() -> Result<Options, String> {
+    use gradcheck_runtime::Method;
+
     let (mut plan, mut full, mut words) = (Plan::default(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -292,14 +292,6 @@ fn complaints(results: &Results, plan: &Plan) {
             println!("  .. and {} more {what}", n - SHOWN);
         }
     }
-}
-
-/// What a table comes to.
-struct Total {
-    states: usize,
-    accused: usize,
-    visible: usize,
-    caught: usize,
 }
 
 /// Runs the check by differences and prints its tables.
