@@ -308,3 +308,25 @@ pub(crate) fn span(time: Duration) -> String {
         s => format!("{:.0} h", s / 3600.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the check is given up while it holds the turn or while it waits for it.
+    #[test]
+    fn a_check_that_is_given_up_keeps_no_turn() {
+        for late in [false, true] {
+            let (watch, turn) = (Watch::default(), Arc::new(Turn::of_nothing()));
+            if !late {
+                watch.hold(&turn);
+                assert!(!turn.is_over());
+            }
+            watch.abandon(Duration::ZERO);
+            if late {
+                watch.hold(&turn);
+            }
+            assert!(turn.is_over());
+        }
+    }
+}

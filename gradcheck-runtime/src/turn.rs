@@ -47,10 +47,23 @@ impl Turn {
 
     /// Lets others go on, though what it was taken for may never come to its end.
     pub(crate) fn give_back(&self) {
-        if self.is_large() && !self.is_over.swap(true, Ordering::SeqCst) {
+        if !self.is_over.swap(true, Ordering::SeqCst) && self.is_large() {
             *taken() -= self.share;
             GIVEN_BACK.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+impl Turn {
+    /// A turn that was taken from nobody.
+    pub(crate) fn of_nothing() -> Turn {
+        Turn { share: 0, is_over: AtomicBool::new(false) }
+    }
+
+    /// Whether it has been given back.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
     }
 }
 
