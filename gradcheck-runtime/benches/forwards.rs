@@ -4,7 +4,9 @@
 //! layers and a sigmoid output, at four sizes, checked by the classical loop (which copies the
 //! vector of parameters for each coordinate, h = 1e-7), exhaustively and along directions; then
 //! with 1, 5 and 50 wrong entries to be named; then without differences (`exact = F`), in
-//! multiples of one plain forward. `cargo bench --bench forwards -- exact` prints the last alone.
+//! multiples of one plain forward. `cargo bench --bench forwards -- exact` prints the last alone,
+//! `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
+//! a forward and a gradient.
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -223,11 +225,38 @@ fn plant(gradient: &mut Dictionary, wrong: usize) {
     }
 }
 
+/// Peak memory of one check with 1.2 million parameters, or of one forward and one gradient alone.
+fn million(alone: bool) {
+    let mut network = Network::new(&[1000, 1100, 90, 1]);
+    let gradient = network.gradient(&network.parameters);
+    assert!(network.cost(&network.parameters).is_finite() && gradient.len() == 6);
+    drop(gradient);
+    if !alone {
+        // The network's own parameters, not a second copy of them.
+        let mut parameters = std::mem::take(&mut network.parameters);
+        let report = check_at(
+            &mut parameters,
+            &Settings::default().method(Method::Directional { probes: 2 }),
+            |p| network.cost(p),
+            |p| network.gradient(p),
+        );
+        assert!(!report.is_wrong(), "{report}");
+        println!("{} components, {} forwards", report.counts().total(), report.forward_calls);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+    println!("{}", peak.unwrap_or("no /proc here: peak memory unknown"));
+}
+
 fn main() {
-    if std::env::args().any(|argument| argument == "exact") {
+    let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    if asked("million") || asked("million-alone") {
+        return million(asked("million-alone"));
+    }
+    if asked("exact") {
         return without_differences();
     }
-    let directional = Method::Directional { probes: 3 };
+    let directional = Method::Directional { probes: 2 };
     println!("parameters | classical         | exhaustive                        | directional");
     println!(
         "           | forwards       ms | forwards       ms  ms / forwards' | forwards       ms"
@@ -263,28 +292,6 @@ fn main() {
                 gradient["dW1"].iter().zip(&right).filter(|(a, b)| a != b).count()
             };
             let (ms, calls, report) = checked(&mut network, directional, wrong);
-            if std::env::var("DBG").is_ok() {
-                for s in &report.evidence.directions {
-                    eprintln!(
-                        "{:?} {:e} {:e} {:e} ref {:e} {:?} scale {:e}",
-                        s.range,
-                        s.analytic,
-                        s.analytic - s.numeric,
-                        s.bound,
-                        s.reference,
-                        s.verdict,
-                        s.scale
-                    );
-                }
-                let t = network.gradient(&network.parameters);
-                let mut w = t.clone();
-                plant(&mut w, wrong);
-                for (a, b) in w["dW1"].iter().zip(&t["dW1"]) {
-                    if a != b {
-                        eprintln!("planted {a:e} {b:e}");
-                    }
-                }
-            }
             let verdicts = &report.evidence.verdict;
             let named = verdicts.iter().filter(|v| **v == Verdict::Wrong).count();
             let truth = network.gradient(&network.parameters);

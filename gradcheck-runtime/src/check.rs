@@ -15,10 +15,12 @@ use crate::persist;
 use crate::picture;
 use crate::probe::Outcome;
 use crate::problem::{Here, Problem, Session};
+use crate::progress::Progress;
 use crate::random;
-use crate::report::{Report, Trouble};
+use crate::report::{Judged, Report, Trouble};
 use crate::settings::Settings;
 use crate::state::State;
+use crate::turn;
 
 /// Which of the two generated tests is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +227,7 @@ fn judge(
         Some(tape) => compare::exact::judge(&mut state, settings, analytic, steps, cases, tape),
         None => compare::judge(&mut state, settings, analytic, steps, cases),
     });
+    let judged = judged.map(|evidence| Evidence { primal: state.take_primal(), ..evidence });
     let mut report = StateReport::new(&state, judged, steps);
     // The user's types may have a `Drop` that panics.
     if let Err(failure) = state.discard() {
@@ -243,8 +246,20 @@ pub(crate) struct Checker<'a> {
     pub(crate) places: String,
     /// States of the whole test.
     pub(crate) cases: usize,
+    /// Parameters of a state, about.
+    pub(crate) parameters: usize,
+    progress: Progress,
     /// Where the one who waits for the check looks.
     watch: &'a Arc<Watch>,
+    /// A page is to show the states' numbers.
+    gathers: bool,
+}
+
+/// The default number of states, less where there are very many parameters: four with a
+/// million.
+fn affordable(parameters: usize, default: u32) -> u32 {
+    let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
+    default.min(u32::try_from(most).unwrap_or(default).max(4))
 }
 
 impl Checker<'_> {
@@ -256,6 +271,9 @@ impl Checker<'_> {
             .map_err(|failure| Box::new(StateReport::undrawn(failure)))?;
         if case.steps == 0 {
             return Ok(state);
+        }
+        if self.on_tape.is_some() {
+            state.remember_draw();
         }
         // Before the first step, so that a fault that is there already is not blamed on training.
         if !self.problem.has_update()
@@ -294,6 +312,37 @@ impl Checker<'_> {
         draw.described
     }
 
+    /// Number of parameters of the first state; 0 where it cannot be drawn.
+    fn parameters(&self, seed: u64) -> usize {
+        // Of its size nothing is known yet.
+        self.in_turn(usize::MAX, || {
+            let case = Case::new(seed, 0);
+            self.watch.turn_to(&case);
+            let Some(state) = self.drawn(&case) else { return 0 };
+            let parameters = state.primal.values.len();
+            // The user's types may have a `Drop` that panics.
+            let _ = state.discard();
+            parameters
+        })
+    }
+
+    /// Does what needs a state of so many parameters, when it may be examined.
+    ///
+    /// A large one gets a thread of its own: memory allocators keep what was freed for the thread
+    /// that had it, and one such store is to do for all states.
+    fn in_turn<T: Send>(&self, parameters: usize, work: impl FnOnce() -> T + Send) -> T {
+        let turn = Arc::new(turn::take(parameters));
+        self.watch.hold(&turn);
+        if !turn.is_large() {
+            return work();
+        }
+        let done = std::thread::scope(|scope| {
+            let thread = Builder::new().stack_size(deadline::stack_size());
+            thread.spawn_scoped(scope, work).expect("a thread for the check").join()
+        });
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
     /// A case as it is drawn; nothing of the user's but the strategies is called.
     fn drawn(&self, case: &Case) -> Option<State<'_>> {
         let case = Case { steps: 0, ..case.clone() };
@@ -317,15 +366,6 @@ impl Checker<'_> {
         let failure =
             state.examine(&self.places).and_then(|_| state.stands_still(REPEATS)).err()?;
         Some(StateReport::new(&state, Err(failure), case.steps))
-    }
-
-    /// The default number of states, less where there are very many parameters: four with a
-    /// million.
-    fn affordable(&self, seed: u64, default: u32) -> u32 {
-        let drawn = State::draw(self.problem.session(), &Case::new(seed, 0), self.settings.complex);
-        let parameters = drawn.map_or(0, |state| state.primal.values.len());
-        let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
-        default.min(u32::try_from(most).unwrap_or(default).max(4))
     }
 
     fn steps_of(&self, seed: u64, index: u64) -> usize {
@@ -376,14 +416,27 @@ fn run(run: &Run) -> Report {
     let asked = environment("GRADCHECK_CASES").or(settings.cases);
     let places = meta.places.join(", ");
     let (problem, on_tape) = (&*run.problem, run.on_tape.as_deref());
-    let mut checker = Checker { kind, settings, problem, on_tape, places, cases: 0, watch };
-    let cases: u32 = asked.unwrap_or_else(|| checker.affordable(seed, default));
+    let progress = Progress::new(meta.function);
+    let mut checker = Checker {
+        kind,
+        settings,
+        problem,
+        on_tape,
+        places,
+        cases: 0,
+        parameters: 0,
+        progress,
+        watch,
+        gathers: picture::folder().is_some(),
+    };
+    checker.parameters = checker.parameters(seed);
+    let cases: u32 = asked.unwrap_or_else(|| affordable(checker.parameters, default));
     let shards = meta.shards.max(1);
     let indices: Vec<u64> =
         (0..u64::from(cases)).filter(|i| i % u64::from(shards) == u64::from(run.shard)).collect();
     checker.cases = indices.len();
     let mut report = Report::new(meta, kind, seed);
-    report.gathered = picture::folder().map(|_| Box::default());
+    report.gathered = checker.gathers.then(Box::default);
     let known = persist::load(meta);
     watch.cases.store(known.len() + indices.len(), Ordering::Relaxed);
     if !known.is_empty() {
@@ -399,7 +452,8 @@ fn run(run: &Run) -> Report {
     let mut done = 0;
     // A case kept from an earlier run fails alone: a few others tell more about the fault.
     while done < indices.len() && (report.trouble.is_none() || done == 0) {
-        let chunk = &indices[done..(done + CHUNK).min(indices.len())];
+        let chunk = if turn::side_by_side(checker.parameters) > 1 { CHUNK } else { 2 };
+        let chunk = &indices[done..(done + chunk).min(indices.len())];
         let cases: Vec<Case> = chunk.iter().map(|&i| checker.numbered(seed, i)).collect();
         let left = indices.len() - done;
         let pace = begun.elapsed().checked_div(done as u32);
@@ -425,20 +479,33 @@ fn run(run: &Run) -> Report {
 }
 
 /// Judges all cases; on several threads where `left`, the time still to go, pays for them.
-fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<StateReport> {
-    let mut results: Vec<Option<StateReport>> = cases.iter().map(|_| None).collect();
+fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<Judged> {
+    let mut results: Vec<Option<Judged>> = cases.iter().map(|_| None).collect();
     let begun = Instant::now();
-    let first = left.is_none().then(|| checker.case(&cases[0]));
+    let judged = |case: &Case| {
+        let judge = || Judged::new(checker.case(case), checker.gathers);
+        let judged = checker.in_turn(checker.parameters, judge);
+        checker.progress.add(
+            checker.cases,
+            judged.is_wrong(),
+            judged.calls(),
+            judged.relative_difference(),
+        );
+        judged
+    };
+    let first = left.is_none().then(|| judged(&cases[0]));
     let start = usize::from(first.is_some());
     if let Some(first) = first {
         results[0] = Some(first);
     }
     let left = left.unwrap_or(begun.elapsed() * (cases.len() as u32 - start as u32));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if left < WORTH_A_THREAD { 1 } else { threads.min(cases.len()) };
+    // Those who would only wait for their turn are not even begun.
+    let threads = threads.min(cases.len()).min(turn::side_by_side(checker.parameters));
+    let threads = if left < WORTH_A_THREAD { 1 } else { threads };
     if threads == 1 {
         for (result, case) in results.iter_mut().zip(cases).skip(start) {
-            *result = Some(checker.case(case));
+            *result = Some(judged(case));
         }
     } else {
         let next = AtomicUsize::new(start);
@@ -449,7 +516,7 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
                     loop {
                         let i = next.fetch_add(1, Ordering::Relaxed);
                         let Some(case) = cases.get(i) else { break };
-                        let result = checker.case(case);
+                        let result = judged(case);
                         shared.lock().expect("no holder panics")[i] = Some(result);
                     }
                 };

@@ -1,4 +1,6 @@
 //! The verdict on one state: analytic against numeric, component by component.
+use std::sync::Arc;
+
 use crate::evidence::{Evidence, Slope, Verdict, norm};
 use crate::failure::Failure;
 use crate::numeric::{self, Estimate, Finding, Kernel, Noise, Target};
@@ -35,15 +37,6 @@ impl Bench {
     }
 }
 
-/// The tolerance of each component's block, for each component.
-fn tolerances(evidence: &Evidence) -> Vec<f64> {
-    let mut tolerances = vec![0.0; evidence.analytic.len()];
-    for (block, own) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        tolerances[block.range.clone()].fill(*own);
-    }
-    tolerances
-}
-
 /// Judges a state by the method that the settings ask for.
 ///
 /// # Errors
@@ -74,14 +67,13 @@ pub(crate) fn judge(
 
 /// Directions for each block, and components of each that are also measured by themselves, where
 /// [`Method::Auto`] takes directions.
-const AUTO_PROBES: u32 = 3;
-const AUTO_SAMPLE: usize = 4;
+const AUTO_PROBES: u32 = 2;
+const AUTO_SAMPLE: usize = 2;
 
 /// What every component of a state is judged against.
 struct Bench {
     noise: Vec<Noise>,
     epsilon: f64,
-    tolerance: Vec<f64>,
     kernel: Kernel,
 }
 
@@ -96,7 +88,7 @@ fn exhaustive(
     steps: usize,
 ) -> Result<Evidence, Failure> {
     let mut evidence = unjudged(state, settings, analytic, steps);
-    let mut bench = bench(state, settings, &evidence);
+    let mut bench = bench(state, settings);
     let mut suspects = Vec::new();
     match state.form {
         Form::Tangent => {
@@ -134,7 +126,7 @@ fn refine(
             for i in (0..open.len()).filter(|&i| open[i]) {
                 if bench.kernel.may_fit() {
                     let g = evidence.analytic[i];
-                    let estimate = bench.component(state, i, g, bench.tolerance[i]);
+                    let estimate = bench.component(state, i, g, evidence.tolerance_of(i));
                     record(evidence, i, &estimate, suspects);
                 }
             }
@@ -186,11 +178,11 @@ fn along_tangent(
     bench: &mut Bench,
     suspects: &mut Vec<Suspect>,
 ) {
-    let tangent = state.tangent();
+    let tangent = state.along_tangent();
     let targets: Vec<Target> = (bench.noise.iter().enumerate())
         .map(|(j, &noise)| Target {
             analytic: evidence.analytic[j],
-            tolerance: bench.tolerance[j],
+            tolerance: evidence.tolerance_of(j),
             noise,
         })
         .collect();
@@ -214,13 +206,11 @@ fn exhaustive_over(
     let mut targets = Vec::new();
     for i in range {
         targets.clear();
+        // A Jacobian's blocks are those of the parameters: all outputs have one tolerance.
+        let tolerance = evidence.tolerance_of(state.component(i, 0));
         for (j, &noise) in bench.noise.iter().enumerate() {
-            let component = state.component(i, j);
-            targets.push(Target {
-                analytic: evidence.analytic[component],
-                tolerance: bench.tolerance[component],
-                noise,
-            });
+            let analytic = evidence.analytic[state.component(i, j)];
+            targets.push(Target { analytic, tolerance, noise });
         }
         bench.kernel.brief(suspects.len() >= CONFIRMED);
         let epsilon = bench.epsilon;
@@ -248,23 +238,21 @@ fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: u
         blocks: state.blocks.clone(),
         dims: state.dims.iter().map(|d| (d.name.clone(), d.value)).collect(),
         steps,
-        primal: if state.form == Form::Gradient { state.primal.values.clone() } else { Vec::new() },
-        analytic,
-        numeric: vec![f64::NAN; count],
-        bound: vec![f64::INFINITY; count],
+        primal: Vec::new(),
+        analytic: Arc::new(analytic),
+        numeric: vec![f64::NAN; count].into(),
+        bound: vec![f64::INFINITY; count].into(),
         verdict: vec![Verdict::Undecided; count],
         tolerance,
         directions: Vec::new(),
     }
 }
 
-fn bench(state: &mut State<'_>, settings: &Settings, evidence: &Evidence) -> Bench {
+fn bench(state: &mut State<'_>, settings: &Settings) -> Bench {
     let direction = state.noise_direction();
     let noise = numeric::estimate_noise(&mut state.along(&direction));
     let roundoff = state.primal.roundoff().max(state.output_roundoff());
-    let tolerance = tolerances(evidence);
-    let kernel = Kernel::default();
-    Bench { noise, epsilon: settings.epsilon_at(roundoff), tolerance, kernel }
+    Bench { noise, epsilon: settings.epsilon_at(roundoff), kernel: Kernel::default() }
 }
 
 fn record(
@@ -296,29 +284,29 @@ fn acquit(
     if suspects.is_empty() {
         return Ok(());
     }
-    let asked = suspects.iter().map(|s| s.component);
+    let asked: Vec<usize> = suspects.iter().map(|s| s.component).collect();
     let direction = state.noise_direction();
     let inner = state.output_roundoff();
     let inner = numeric::inner_roundoff(&mut state.along(&direction), inner);
     let around = state.around();
-    let own = state.analytic_bound(&evidence.analytic, asked, inner, &around);
+    let own = state.analytic_bound(&evidence.analytic, &asked, inner, &around);
     let size = norm(evidence.analytic.iter().copied()).max(norm(around.iter().copied()));
     let rounding = 1e4 * state.primal.roundoff().max(inner) * size;
     let mut aside = Vec::new();
-    for suspect in suspects {
+    for (suspect, &own) in suspects.iter().zip(&own) {
         let i = suspect.component;
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
-        let allowed = bench.tolerance[i] * (g.abs() + d.abs());
-        let excused = (g - d).abs() <= allowed + evidence.bound[i] + own[i];
-        if suspect.near_kink || (excused && own[i] > rounding) {
+        let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
+        let excused = (g - d).abs() <= allowed + evidence.bound[i] + own;
+        if suspect.near_kink || (excused && own > rounding) {
             // A gradient that jumps from one neighbour to the next is on a kink, or excuses
             // itself: it is judged where it does not.
-            aside.push(i);
+            aside.push((i, own));
         }
         if excused {
             evidence.verdict[i] = Verdict::Undecided;
         }
-        evidence.bound[i] += own[i];
+        evidence.bound[i] += own;
     }
     if state.form != Form::Gradient || aside.is_empty() {
         return Ok(());
@@ -329,8 +317,8 @@ fn acquit(
     let mut right_aside = vec![false; aside.len()];
     for trial in 0..2 {
         let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-        for (k, &i) in aside.iter().enumerate().take(ASIDE) {
-            match bench.component(state, i, gradient[i], bench.tolerance[i]).finding {
+        for (k, &(i, _)) in aside.iter().enumerate().take(ASIDE) {
+            match bench.component(state, i, gradient[i], evidence.tolerance_of(i)).finding {
                 Finding::Wrong { .. } => wrong_aside[k] = true,
                 Finding::Agrees => right_aside[k] = true,
                 Finding::Kink | Finding::Undecided => {}
@@ -339,7 +327,7 @@ fn acquit(
         state.move_back(home)?;
     }
     let none_wrong = !wrong_aside.contains(&true);
-    for (k, &i) in aside.iter().enumerate() {
+    for (k, &(i, own)) in aside.iter().enumerate() {
         evidence.verdict[i] = match k < ASIDE {
             true if wrong_aside[k] => Verdict::Wrong,
             true if right_aside[k] => Verdict::Kink,
@@ -349,7 +337,7 @@ fn acquit(
         };
         if evidence.verdict[i] == Verdict::Wrong {
             // Judged by what was seen aside, where its own jumps have no part.
-            evidence.bound[i] -= own[i];
+            evidence.bound[i] -= own;
         }
     }
     Ok(())
@@ -360,7 +348,8 @@ fn acquit(
 /// is in `around`. At a stationary point every gradient is rounding, and agrees if it is no more.
 fn lenient(evidence: &mut Evidence, around: &[f64]) {
     for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        for i in block.range.clone() {
+        let measured: Vec<usize> = evidence.numeric.own(block.range.clone()).collect();
+        for i in measured {
             let size = evidence.analytic[i].abs().max(around[i]);
             let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
             if evidence.verdict[i] == Verdict::Undecided
@@ -400,6 +389,15 @@ fn would_be_wrong(evidence: &Evidence, tolerance: f64, i: usize, value: f64) -> 
     difference > tolerance * (value.abs() + numeric.abs()) + evidence.bound[i]
 }
 
+/// A fault of one block, and what it comes to along a direction through the block.
+struct Fault<'a> {
+    changes: bool,
+    /// What stands in the place of component `k`, counted within the block.
+    value: &'a dyn Fn(usize) -> f64,
+    /// By how much the analytic slope moves.
+    moves: &'a dyn Fn(&Slope) -> f64,
+}
+
 /// Plants signs, scales, transpositions, zeros and single components in every block.
 pub(crate) fn plant(evidence: &Evidence) -> Planted {
     let mut result = Planted::default();
@@ -411,33 +409,35 @@ pub(crate) fn plant(evidence: &Evidence) -> Planted {
         } else {
             0
         };
+        let turned = |k: usize| if rows > 1 { g[(k % rows) * rows + k / rows] } else { g[k] };
         let alone = random::hash_text(g.len() as u64, &block.name) as usize % g.len().max(1);
-        let slopes: Vec<&Slope> = evidence
-            .directions
-            .iter()
-            .filter(|s| s.range == block.range && s.verdict == Verdict::Agrees)
-            .collect();
-        let faults: [&dyn Fn(usize) -> f64; Planted::KINDS.len()] = [
-            &|_| 0.0,
-            &|k| -g[k],
-            &|k| 1.01 * g[k],
-            &|k| if rows > 1 { g[(k % rows) * rows + k / rows] } else { g[k] },
-            &|k| if k == alone { 2.0 * g[k] } else { g[k] },
+        let entry = |slope: &Slope, k| slope.scale * directional::entry(slope.tag, start + k);
+        let any = g.iter().any(|&g| g != 0.0);
+        let faults = [
+            Fault { changes: any, value: &|_| 0.0, moves: &|slope| -slope.analytic },
+            Fault { changes: any, value: &|k| -g[k], moves: &|slope| -2.0 * slope.analytic },
+            Fault { changes: any, value: &|k| 1.01 * g[k], moves: &|slope| 0.01 * slope.analytic },
+            Fault {
+                changes: (0..g.len()).any(|k| turned(k) != g[k]),
+                value: &turned,
+                moves: &|slope| (0..g.len()).map(|k| (turned(k) - g[k]) * entry(slope, k)).sum(),
+            },
+            Fault {
+                changes: g.get(alone).is_some_and(|&g| g != 0.0),
+                value: &|k| if k == alone { 2.0 * g[k] } else { g[k] },
+                moves: &|slope| g[alone] * entry(slope, alone),
+            },
         ];
+        let slopes = || {
+            let own = |s: &&Slope| s.range == block.range && s.verdict == Verdict::Agrees;
+            evidence.directions.iter().filter(own)
+        };
         let mut exercised = false;
-        for (number, fault) in faults.iter().enumerate() {
-            let changes = (0..g.len()).any(|k| fault(k) != g[k]);
-            if !changes {
-                continue;
-            }
-            let caught = (0..g.len())
-                .any(|k| would_be_wrong(evidence, tolerance, start + k, fault(k)))
-                || slopes.iter().any(|slope| {
-                    let change = |k| (fault(k) - g[k]) * directional::entry(slope.tag, start + k);
-                    let scale = slope.scale;
-                    let moved: f64 = (0..g.len()).map(change).sum::<f64>() * scale;
-                    (slope.analytic + moved - slope.numeric).abs() > slope.bound
-                });
+        for (number, fault) in faults.iter().enumerate().filter(|(_, fault)| fault.changes) {
+            let shows = |i| would_be_wrong(evidence, tolerance, i, (fault.value)(i - start));
+            let off = |slope: &Slope| slope.analytic + (fault.moves)(slope) - slope.numeric;
+            let caught = evidence.bound.own(block.range.clone()).any(shows)
+                || slopes().any(|slope| off(slope).abs() > slope.bound);
             result.planted += 1;
             result.caught += usize::from(caught);
             result.by_kind[number].0 += 1;

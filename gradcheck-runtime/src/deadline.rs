@@ -7,11 +7,12 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, park};
 use std::time::{Duration, Instant};
 
 use crate::case::Case;
+use crate::turn::Turn;
 
 /// How long a check may take where nobody says otherwise: longer than anyone waits for a test,
 /// shorter than machines that run tests are left alone.
@@ -68,6 +69,8 @@ pub(crate) struct Watch {
     failing: AtomicUsize,
     abandoned: AtomicBool,
     desks: Mutex<Desks>,
+    /// Turns that the check has had, and may still hold.
+    turns: Mutex<Vec<Weak<Turn>>>,
 }
 
 #[derive(Debug, Default)]
@@ -126,6 +129,17 @@ impl Watch {
         held(&desk.at).case = Some(case.clone());
     }
 
+    /// The check holds a turn, for no longer than somebody waits for the check: what never
+    /// returns would keep it from all others.
+    pub(crate) fn hold(&self, turn: &Arc<Turn>) {
+        let mut turns = held(&self.turns);
+        turns.retain(|turn| turn.strong_count() > 0);
+        turns.push(Arc::downgrade(turn));
+        if self.abandoned.load(Ordering::SeqCst) {
+            turn.give_back();
+        }
+    }
+
     /// A state has been judged.
     pub(crate) fn judged(&self, failing: bool) {
         self.judged.fetch_add(1, Ordering::Relaxed);
@@ -146,6 +160,7 @@ impl Watch {
     /// No call is begun any more; what is under way is left to itself.
     fn abandon(&self, limit: Duration) -> Stopped {
         self.abandoned.store(true, Ordering::SeqCst);
+        held(&self.turns).iter().filter_map(Weak::upgrade).for_each(|turn| turn.give_back());
         let desks = held(&self.desks);
         let all: Vec<At> = desks.taken.iter().map(|desk| held(&desk.at).clone()).collect();
         let calling: Vec<&At> = all.iter().filter(|at| at.during.is_some()).collect();
@@ -291,5 +306,27 @@ pub(crate) fn span(time: Duration) -> String {
         s if s < 600.0 => format!("{s:.0} s"),
         s if s < 36_000.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.0} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the check is given up while it holds the turn or while it waits for it.
+    #[test]
+    fn a_check_that_is_given_up_keeps_no_turn() {
+        for late in [false, true] {
+            let (watch, turn) = (Watch::default(), Arc::new(Turn::of_nothing()));
+            if !late {
+                watch.hold(&turn);
+                assert!(!turn.is_over());
+            }
+            watch.abandon(Duration::ZERO);
+            if late {
+                watch.hold(&turn);
+            }
+            assert!(turn.is_over());
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What one state showed: the numbers every judgement, diagnosis and report is made from.
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut, Range};
 use std::sync::Arc;
 
 /// A named block of components: one array, scalar or plain sequence of the parameters.
@@ -110,6 +111,102 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// One number for each component: all of them side by side, or, where only some components were
+/// measured by themselves, those alone and what stands for the rest.
+///
+/// Read and written by index; `Column::from(vec![..])` holds them all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column(Kept);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kept {
+    All(Vec<f64>),
+    Some { rest: Rest, len: usize, own: BTreeMap<usize, f64> },
+}
+
+/// What stands for the components that have no number of their own.
+#[derive(Clone, Debug, PartialEq)]
+enum Rest {
+    One(f64),
+    Shared(Arc<Vec<f64>>),
+}
+
+impl Rest {
+    fn get(&self, i: usize) -> &f64 {
+        match self {
+            Rest::One(value) => value,
+            Rest::Shared(values) => &values[i],
+        }
+    }
+}
+
+impl Column {
+    /// `len` components, of which none has a number other than `value` yet.
+    pub(crate) fn of_one(value: f64, len: usize) -> Column {
+        Column(Kept::Some { rest: Rest::One(value), len, own: BTreeMap::new() })
+    }
+
+    /// Numbers that are those of another vector until they are written to.
+    pub(crate) fn like(values: &Arc<Vec<f64>>) -> Column {
+        let rest = Rest::Shared(values.clone());
+        Column(Kept::Some { rest, len: values.len(), own: BTreeMap::new() })
+    }
+
+    /// Number of components.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Kept::All(values) => values.len(),
+            Kept::Some { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of component `i`, if there is such a component.
+    pub fn get(&self, i: usize) -> Option<&f64> {
+        (i < self.len()).then(|| &self[i])
+    }
+
+    /// The components of a range that have a number of their own.
+    pub(crate) fn own(&self, range: Range<usize>) -> Box<dyn Iterator<Item = usize> + '_> {
+        match &self.0 {
+            Kept::All(_) => Box::new(range),
+            Kept::Some { own, .. } => Box::new(own.range(range).map(|(&i, _)| i)),
+        }
+    }
+}
+
+impl From<Vec<f64>> for Column {
+    fn from(values: Vec<f64>) -> Column {
+        Column(Kept::All(values))
+    }
+}
+
+impl Index<usize> for Column {
+    type Output = f64;
+    fn index(&self, i: usize) -> &f64 {
+        match &self.0 {
+            Kept::All(values) => &values[i],
+            Kept::Some { rest, own, .. } => own.get(&i).unwrap_or_else(|| rest.get(i)),
+        }
+    }
+}
+
+impl IndexMut<usize> for Column {
+    fn index_mut(&mut self, i: usize) -> &mut f64 {
+        match &mut self.0 {
+            Kept::All(values) => &mut values[i],
+            Kept::Some { rest, len, own } => {
+                assert!(i < *len, "component {i} of {len}");
+                own.entry(i).or_insert_with(|| *rest.get(i))
+            }
+        }
+    }
+}
+
 /// The analytic and the numeric gradient of one state, component by component.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -122,12 +219,12 @@ pub struct Evidence {
     /// The flattened parameters; empty for a Jacobian or a Jacobian-vector product.
     pub primal: Vec<f64>,
     /// The user's gradient.
-    pub analytic: Vec<f64>,
+    pub analytic: Arc<Vec<f64>>,
     /// The numeric derivative.
-    pub numeric: Vec<f64>,
+    pub numeric: Column,
     /// Error bound of the difference: truncation, rounding of the forward, rounding of the
     /// analytic side. Infinite where nothing is known.
-    pub bound: Vec<f64>,
+    pub bound: Column,
     /// The verdict on each component.
     pub verdict: Vec<Verdict>,
     /// Largest relative difference that is accepted, for each block.
@@ -167,9 +264,9 @@ impl Evidence {
             dims: Vec::new(),
             steps: 0,
             primal: Vec::new(),
-            analytic: Vec::new(),
-            numeric: Vec::new(),
-            bound: Vec::new(),
+            analytic: Arc::default(),
+            numeric: Vec::new().into(),
+            bound: Vec::new().into(),
             verdict: Vec::new(),
             tolerance: Vec::new(),
             directions: Vec::new(),
@@ -181,17 +278,23 @@ impl Evidence {
     /// there is no derivative to compare with, and where rounding hides it none is known: there
     /// the analytic value stands for both.
     pub fn relative_difference(&self, range: Range<usize>) -> f64 {
-        let numeric: Vec<f64> = range
-            .clone()
-            .map(|i| match self.verdict[i] {
-                Verdict::Kink | Verdict::Undecided => self.analytic[i],
-                _ => self.numeric[i],
-            })
-            .collect();
-        let measured = relative_difference(&self.analytic[range.clone()], &numeric);
+        // Elsewhere the analytic value stands for both.
+        let mut measured: Vec<usize> = self.numeric.own(range.clone()).collect();
+        measured.retain(|&i| !matches!(self.verdict[i], Verdict::Kink | Verdict::Undecided));
+        let difference = norm(measured.iter().map(|&i| self.analytic[i] - self.numeric[i]));
+        let mut own = measured.iter().peekable();
+        let numeric = range.clone().map(move |i| match own.next_if_eq(&&i) {
+            Some(_) => self.numeric[i],
+            None => self.analytic[i],
+        });
+        let measured = if difference == 0.0 {
+            0.0
+        } else {
+            difference / (norm(self.analytic[range.clone()].iter().copied()) + norm(numeric))
+        };
         // A slope's difference, relative to its size, is an estimate of the same ratio.
         let slopes = self.directions.iter().filter(|slope| {
-            slope.verdict != Verdict::Kink
+            !matches!(slope.verdict, Verdict::Kink | Verdict::Undecided)
                 && slope.range.start >= range.start
                 && slope.range.end <= range.end
         });
@@ -217,6 +320,11 @@ impl Evidence {
         })
     }
 
+    /// The largest relative difference that is accepted for component `i`.
+    pub(crate) fn tolerance_of(&self, i: usize) -> f64 {
+        self.tolerance[block_of(&self.blocks, i)]
+    }
+
     /// How many components of a range have each verdict.
     pub fn counts(&self, range: Range<usize>) -> Counts {
         let mut counts = Counts::default();
@@ -230,6 +338,11 @@ impl Evidence {
         }
         counts
     }
+}
+
+/// The number of the block that component `i` is in.
+pub(crate) fn block_of(blocks: &[Block], i: usize) -> usize {
+    blocks.partition_point(|block| block.range.end <= i)
 }
 
 /// `|a - b|_2 / (|a|_2 + |b|_2)`; 0 when both are zero.
@@ -248,4 +361,43 @@ pub fn norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
         return largest;
     }
     largest * values.map(|v| (v / largest) * (v / largest)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_holds_what_was_written_and_stands_in_for_the_rest() {
+        let shared = Arc::new(vec![1.0, 2.0, 3.0]);
+        let mut column = Column::like(&shared);
+        column[1] = 5.0;
+        assert_eq!((column[0], column[1], column[2]), (1.0, 5.0, 3.0));
+        assert_eq!(column.own(0..3).collect::<Vec<_>>(), [1]);
+        assert_eq!((column.get(2), column.get(3)), (Some(&3.0), None));
+        let mut unknown = Column::of_one(f64::INFINITY, 3);
+        unknown[2] = 0.5;
+        assert_eq!((unknown[0], unknown[2], unknown.len()), (f64::INFINITY, 0.5, 3));
+        let all = Column::from(vec![1.0, 2.0]);
+        assert_eq!(all.own(0..2).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(shared[1], 2.0);
+    }
+
+    /// Few components of their own or all of them: the same ratio.
+    #[test]
+    fn the_difference_is_that_of_all_components() {
+        let (g, d) = (vec![3.0, -4.0, 12.0], vec![3.0, -4.5, 12.0]);
+        let mut evidence = Evidence {
+            analytic: Arc::new(g.clone()),
+            numeric: d.clone().into(),
+            verdict: vec![Verdict::Wrong; 3],
+            ..Evidence::empty()
+        };
+        let all = evidence.relative_difference(0..3);
+        assert!((all - relative_difference(&g, &d)).abs() < 1e-15);
+        evidence.numeric = Column::like(&evidence.analytic);
+        assert_eq!(evidence.relative_difference(0..3), 0.0);
+        evidence.numeric[1] = -4.5;
+        assert_eq!(evidence.relative_difference(0..3), all);
+    }
 }

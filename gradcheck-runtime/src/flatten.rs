@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -44,9 +45,11 @@ pub trait Scalar: Copy + 'static {
 
 impl Scalar for f64 {
     const ROUNDOFF: f64 = f64::EPSILON / 2.0;
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }
+    #[inline]
     fn from_f64(value: f64) -> f64 {
         value
     }
@@ -54,9 +57,11 @@ impl Scalar for f64 {
 
 impl Scalar for f32 {
     const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
+    #[inline]
     fn from_f64(value: f64) -> f32 {
         value as f32
     }
@@ -145,6 +150,13 @@ pub trait Scalars {
     fn get(&self, i: usize) -> f64;
     /// Appends all scalars, in order.
     fn append_to(&self, out: &mut Vec<f64>);
+    /// Shows all scalars, in order, one piece after another: the number of a piece's first
+    /// scalar, and the values.
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
+        for i in 0..self.len() {
+            visit(i, &[self.get(i)]);
+        }
+    }
     /// Unit roundoff of the scalar type.
     fn roundoff(&self) -> f64;
     /// The tape position of scalar `i`, for tape scalars.
@@ -165,6 +177,80 @@ pub trait ScalarsMut: Scalars {
     fn set(&mut self, i: usize, value: f64);
     /// Stores `values`, as many as there are scalars.
     fn set_all(&mut self, values: &[f64]);
+    /// Stores what `source` makes for a range of the scalars. It is asked for one piece after
+    /// another: the number of the piece's first scalar, and the place for its values.
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        for i in range {
+            let mut value = [0.0];
+            source(i, &mut value);
+            self.set(i, value[0]);
+        }
+    }
+}
+
+/// Room for `count` more. Doubling would leave half of a large vector empty for good.
+fn make_room(values: &mut Vec<f64>, count: usize) {
+    if values.capacity() - values.len() < count {
+        values.reserve_exact(count.max(values.len() / 8));
+    }
+}
+
+/// [`Scalars::in_pieces`] for all elements, in order.
+fn show_pieces<'a, T: Element>(
+    elements: impl Iterator<Item = &'a T>,
+    visit: &mut dyn FnMut(usize, &[f64]),
+) {
+    let mut piece = [0.0; PIECE];
+    let (mut start, mut used) = (0, 0);
+    for element in elements {
+        for part in 0..T::PARTS {
+            piece[used] = get_part(element, part);
+            used += 1;
+        }
+        if used == PIECE {
+            visit(start, &piece);
+            start += used;
+            used = 0;
+        }
+    }
+    if used > 0 {
+        visit(start, &piece[..used]);
+    }
+}
+
+/// Scalars that are handed over at a time: whole elements, of one part or of two.
+const PIECE: usize = 128;
+
+/// The elements that have their scalars in a range, if only in part.
+fn elements_of<T: Element>(range: &Range<usize>) -> Range<usize> {
+    range.start / T::PARTS..range.end.div_ceil(T::PARTS)
+}
+
+/// [`ScalarsMut::set_range`] for the elements that have scalars in the range, in order.
+fn store_pieces<'a, T: Element>(
+    elements: impl Iterator<Item = &'a mut T>,
+    range: Range<usize>,
+    source: &mut dyn FnMut(usize, &mut [f64]),
+) {
+    let mut piece = [0.0; PIECE];
+    let (mut start, mut used) = (range.start, PIECE);
+    // The range may begin or end within an element.
+    let mut first = range.start % T::PARTS;
+    let mut left = range.len();
+    for element in elements {
+        for part in first..T::PARTS.min(first + left) {
+            if used == PIECE {
+                let count = PIECE.min(range.end - start);
+                source(start, &mut piece[..count]);
+                start += count;
+                used = 0;
+            }
+            set_part(element, part, piece[used]);
+            used += 1;
+            left -= 1;
+        }
+        first = 0;
+    }
 }
 
 /// One step from a value to a part of it.
@@ -196,6 +282,11 @@ pub trait VisitorMut {
     fn leave(&mut self);
     /// A block of the given shape; `[]` for a scalar.
     fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut);
+    /// The one entry that is to be shown of a dictionary entered now, where no other matters: a
+    /// hash map then need not put its keys in order.
+    fn only_key(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A value made of named blocks of scalars: parameters, gradients, outputs.
@@ -266,7 +357,11 @@ impl<T: Element, B: AsRef<[T]>> Scalars for Flat<B, T> {
         get_part(&self.0.as_ref()[i / T::PARTS], i % T::PARTS)
     }
     fn append_to(&self, out: &mut Vec<f64>) {
+        make_room(out, Scalars::len(self));
         append(self.0.as_ref().iter(), out);
+    }
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
+        show_pieces(self.0.as_ref().iter(), visit);
     }
     fn roundoff(&self) -> f64 {
         T::Real::ROUNDOFF
@@ -288,6 +383,10 @@ impl<T: Element, B: AsRef<[T]> + AsMut<[T]>> ScalarsMut for Flat<B, T> {
     }
     fn set_all(&mut self, values: &[f64]) {
         store(self.0.as_mut().iter_mut(), values);
+    }
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        let elements = elements_of::<T>(&range);
+        store_pieces(self.0.as_mut()[elements].iter_mut(), range, source);
     }
 }
 
@@ -343,7 +442,17 @@ where
         get_part(&at(self, i / T::PARTS), i % T::PARTS)
     }
     fn append_to(&self, out: &mut Vec<f64>) {
-        append(self.iter(), out);
+        make_room(out, Scalars::len(self));
+        match self.as_slice() {
+            Some(slice) => append(slice.iter(), out),
+            None => append(self.iter(), out),
+        }
+    }
+    fn in_pieces(&self, visit: &mut dyn FnMut(usize, &[f64])) {
+        match self.as_slice() {
+            Some(slice) => show_pieces(slice.iter(), visit),
+            None => show_pieces(self.iter(), visit),
+        }
     }
     fn roundoff(&self) -> f64 {
         T::Real::ROUNDOFF
@@ -384,7 +493,20 @@ where
         }
     }
     fn set_all(&mut self, values: &[f64]) {
-        store(self.iter_mut(), values);
+        match self.as_slice_mut() {
+            Some(slice) => store(slice.iter_mut(), values),
+            None => store(self.iter_mut(), values),
+        }
+    }
+    fn set_range(&mut self, range: Range<usize>, source: &mut dyn FnMut(usize, &mut [f64])) {
+        let elements = elements_of::<T>(&range);
+        match self.as_slice_mut() {
+            Some(slice) => store_pieces(slice[elements].iter_mut(), range, source),
+            None => {
+                let elements = self.iter_mut().skip(elements.start).take(elements.len());
+                store_pieces(elements, range, source);
+            }
+        }
     }
 }
 
@@ -396,8 +518,9 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> Flatten for ArrayBase<S, D> {
 
 impl<T: Element, S: DataMut<Elem = T>, D: Dimension> FlattenMut for ArrayBase<S, D> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
-        let shape = self.shape().to_vec();
-        visitor.block(&with_parts::<T>(&shape), self);
+        // A dimension of its own, which most of them hold without an allocation.
+        let shape = self.raw_dim();
+        visitor.block(&with_parts::<T>(shape.slice()), self);
     }
 }
 
@@ -480,8 +603,27 @@ impl<K: AsRef<str>, T: Flatten> Flatten for BTreeMap<K, T> {
     }
 }
 
+/// The one entry of a dictionary that the visitor asks for.
+fn one_entry<'a, K: AsRef<str> + 'a, T: FlattenMut + 'a>(
+    mut entries: impl Iterator<Item = (&'a K, &'a mut T)>,
+    visitor: &mut dyn VisitorMut,
+) {
+    let found = match visitor.only_key() {
+        Some(only) => entries.find(|(key, _)| key.as_ref() == only),
+        None => None,
+    };
+    if let Some((key, value)) = found {
+        visitor.enter(Step::Key(key.as_ref()));
+        value.flatten_mut(visitor);
+        visitor.leave();
+    }
+}
+
 impl<K: AsRef<str>, T: FlattenMut> FlattenMut for BTreeMap<K, T> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        if visitor.only_key().is_some() {
+            return one_entry(self.iter_mut(), visitor);
+        }
         for (key, value) in self {
             visitor.enter(Step::Key(key.as_ref()));
             value.flatten_mut(visitor);
@@ -505,6 +647,9 @@ impl<K: AsRef<str>, T: Flatten, S: BuildHasher> Flatten for HashMap<K, T, S> {
 
 impl<K: AsRef<str>, T: FlattenMut, S: BuildHasher> FlattenMut for HashMap<K, T, S> {
     fn flatten_mut(&mut self, visitor: &mut dyn VisitorMut) {
+        if visitor.only_key().is_some() {
+            return one_entry(self.iter_mut(), visitor);
+        }
         let mut entries: Vec<(&K, &mut T)> = self.iter_mut().collect();
         entries.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
         for (key, value) in entries {

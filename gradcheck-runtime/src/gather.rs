@@ -96,7 +96,7 @@ impl Gathered {
         }
         let sweep = match (state.form, &block.jacobian) {
             (Form::Tangent, _) => {
-                let tangent = state.tangent();
+                let tangent = state.along_tangent();
                 numeric::sweep(&mut state.along(&tangent), component)
             }
             (Form::Jacobian, Some(parts)) => {

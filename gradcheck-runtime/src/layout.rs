@@ -8,7 +8,7 @@ use crate::flatten::{Flatten, Scalars, ScalarsMut, Step, Visitor, VisitorMut};
 use crate::settings::Convention;
 
 /// [`Step`], owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum OwnedStep {
     Field(String),
     Key(String),
@@ -26,6 +26,15 @@ impl From<Step<'_>> for OwnedStep {
 }
 
 impl OwnedStep {
+    /// Whether it is this step.
+    fn is(&self, step: Step<'_>) -> bool {
+        match (self, step) {
+            (OwnedStep::Field(a), Step::Field(b)) | (OwnedStep::Key(a), Step::Key(b)) => a == b,
+            (OwnedStep::Index(a), Step::Index(b)) => *a == b,
+            _ => false,
+        }
+    }
+
     /// The name that can be looked for on the other side; tuple fields and elements have none.
     fn name(&self) -> Option<&str> {
         match self {
@@ -132,7 +141,11 @@ impl Tree {
     /// Hangs another value's leaves below a named step.
     pub(crate) fn graft(&mut self, name: &str, other: Tree) {
         let offset = self.values.len();
-        self.values.extend(&other.values);
+        if offset == 0 {
+            self.values = other.values;
+        } else {
+            self.values.extend(&other.values);
+        }
         self.leaves.extend(other.leaves.into_iter().map(|mut leaf| {
             leaf.steps.insert(0, OwnedStep::Field(name.to_owned()));
             leaf.range = leaf.range.start + offset..leaf.range.end + offset;
@@ -228,20 +241,220 @@ impl VisitorMut for SetAll<'_> {
 }
 
 /// Stores one scalar and keeps what the scalar type made of it.
-pub(crate) struct SetOne {
-    pub(crate) index: usize,
+pub(crate) struct SetOne<'a> {
+    /// The steps to its block, where no other block has the same; then `index` counts within it.
+    path: Option<&'a [OwnedStep]>,
+    /// How many steps the visit is down, and how many of the first are those of the path.
+    depth: usize,
+    along: usize,
+    index: usize,
     pub(crate) value: f64,
 }
 
-impl VisitorMut for SetOne {
-    fn enter(&mut self, _: Step<'_>) {}
-    fn leave(&mut self) {}
+impl<'a> SetOne<'a> {
+    /// Scalar `index` of all.
+    pub(crate) fn counted(index: usize, value: f64) -> SetOne<'a> {
+        SetOne { path: None, depth: 0, along: 0, index, value }
+    }
+
+    /// Scalar `index` of the block that `path` leads to.
+    pub(crate) fn below(path: &'a [OwnedStep], index: usize, value: f64) -> SetOne<'a> {
+        SetOne { path: Some(path), depth: 0, along: 0, index, value }
+    }
+}
+
+impl VisitorMut for SetOne<'_> {
+    fn enter(&mut self, step: Step<'_>) {
+        if let Some(path) = self.path
+            && self.along == self.depth
+            && path.get(self.depth).is_some_and(|next| next.is(step))
+        {
+            self.along += 1;
+        }
+        self.depth += 1;
+    }
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.along = self.along.min(self.depth);
+    }
     fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
-        if self.index < scalars.len() {
+        let found = match self.path {
+            Some(path) => self.along == path.len() && self.depth == path.len(),
+            None => self.index < scalars.len(),
+        };
+        if found {
             scalars.set(self.index, self.value);
             self.value = scalars.get(self.index);
         }
-        self.index = self.index.wrapping_sub(scalars.len());
+        if self.path.is_none() {
+            self.index = self.index.wrapping_sub(scalars.len());
+        }
+    }
+    fn only_key(&self) -> Option<&str> {
+        match self.path?.get(self.depth)? {
+            OwnedStep::Key(key) if self.along == self.depth => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// Stores what a source makes for a range of all scalars, and leaves the others alone.
+pub(crate) struct SetRange<'a> {
+    range: Range<usize>,
+    /// Scalars of the blocks already seen.
+    seen: usize,
+    source: &'a mut dyn FnMut(usize, &mut [f64]),
+}
+
+impl<'a> SetRange<'a> {
+    /// `source` gets the number of a scalar, and a place for its value and those that follow.
+    pub(crate) fn new(
+        range: Range<usize>,
+        source: &'a mut dyn FnMut(usize, &mut [f64]),
+    ) -> SetRange<'a> {
+        SetRange { range, seen: 0, source }
+    }
+}
+
+impl VisitorMut for SetRange<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, _: &[usize], scalars: &mut dyn ScalarsMut) {
+        let block = self.seen..self.seen + scalars.len();
+        self.seen = block.end;
+        let start = self.range.start.max(block.start);
+        let end = self.range.end.min(block.end);
+        if start < end {
+            let source = &mut self.source;
+            scalars.set_range(start - block.start..end - block.start, &mut |first, piece| {
+                source(block.start + first, piece);
+            });
+        }
+    }
+}
+
+/// Looks for the first scalar that is not what it was.
+pub(crate) struct FirstChanged<'a, C> {
+    before: &'a [f64],
+    /// Shapes of the blocks, where they matter too.
+    shapes: Option<&'a [Vec<usize>]>,
+    blocks: usize,
+    like: C,
+    /// Scalars of the blocks already seen.
+    pub(crate) seen: usize,
+    /// The first that changed, and what it is now.
+    pub(crate) changed: Option<(usize, f64)>,
+}
+
+impl<'a, C: Fn(f64, f64) -> bool> FirstChanged<'a, C> {
+    /// `like` says whether a value passes for what it was.
+    pub(crate) fn new(before: &'a [f64], like: C) -> FirstChanged<'a, C> {
+        FirstChanged { before, shapes: None, blocks: 0, like, seen: 0, changed: None }
+    }
+
+    /// Of blocks that are also to have the shapes that they had.
+    pub(crate) fn shaped(self, shapes: &'a [Vec<usize>]) -> FirstChanged<'a, C> {
+        FirstChanged { shapes: Some(shapes), ..self }
+    }
+
+    /// Whether there are as many scalars as there were, all of them like before.
+    pub(crate) fn is_same(&self) -> bool {
+        let shapes = self.shapes.is_none_or(|shapes| shapes.len() == self.blocks);
+        self.changed.is_none() && self.seen == self.before.len() && shapes
+    }
+
+    fn compare(&mut self, shape: &[usize], scalars: &(impl Scalars + ?Sized)) {
+        let same_shape =
+            |shapes: &[Vec<usize>]| shapes.get(self.blocks).is_some_and(|s| s == shape);
+        if !self.shapes.is_none_or(same_shape) {
+            self.changed.get_or_insert((self.seen, f64::NAN));
+        }
+        self.blocks += 1;
+        let start = self.seen;
+        self.seen += scalars.len();
+        let Some(before) = self.before.get(start..self.seen) else { return };
+        if self.changed.is_some() {
+            return;
+        }
+        scalars.in_pieces(&mut |first, piece| {
+            if self.changed.is_none() {
+                let mut pairs = piece.iter().zip(&before[first..]);
+                if let Some(k) = pairs.position(|(now, before)| !(self.like)(*before, *now)) {
+                    self.changed = Some((start + first + k, piece[k]));
+                }
+            }
+        });
+    }
+}
+
+impl<C: Fn(f64, f64) -> bool> Visitor for FirstChanged<'_, C> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, shape: &[usize], scalars: &dyn Scalars) {
+        self.compare(shape, scalars);
+    }
+}
+
+impl<C: Fn(f64, f64) -> bool> VisitorMut for FirstChanged<'_, C> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, shape: &[usize], scalars: &mut dyn ScalarsMut) {
+        self.compare(shape, scalars);
+    }
+}
+
+/// Ranges one after another that make up a list of positions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Runs(Vec<Range<usize>>);
+
+impl Runs {
+    fn push(&mut self, range: Range<usize>) {
+        match self.0.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ if range.is_empty() => {}
+            _ => self.0.push(range),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The positions one by one.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().cloned().flatten()
+    }
+
+    /// The least of them.
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.0.iter().map(|run| run.start).min()
+    }
+
+    /// The positions numbered `range`.
+    pub(crate) fn slice(&self, range: Range<usize>) -> Runs {
+        let (mut taken, mut at) = (Runs::default(), 0);
+        for run in &self.0 {
+            let start = range.start.max(at);
+            let end = range.end.min(at + run.len());
+            if start < end {
+                taken.push(run.start + start - at..run.start + end - at);
+            }
+            at += run.len();
+        }
+        taken
+    }
+
+    /// Whether they are the positions of `count` values, in order.
+    fn are_all(&self, count: usize) -> bool {
+        matches!(&self.0[..], [run] if *run == (0..count))
+    }
+
+    /// The values at these positions; without a copy where they are all of them in order.
+    fn of(&self, values: Vec<f64>) -> Vec<f64> {
+        if self.are_all(values.len()) {
+            return values;
+        }
+        self.0.iter().flat_map(|run| &values[run.clone()]).copied().collect()
     }
 }
 
@@ -249,7 +462,7 @@ impl VisitorMut for SetOne {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Alignment {
     /// For each component, the position of its scalar in the gradient's flattened values.
-    pub(crate) source: Vec<usize>,
+    pub(crate) source: Runs,
     /// What that scalar is to be multiplied by, for each component; empty for 1 throughout.
     pub(crate) factors: Vec<f64>,
     /// Keys of the gradient that no parameter asks for.
@@ -258,12 +471,15 @@ pub(crate) struct Alignment {
 
 impl Alignment {
     /// The components, out of a gradient's flattened values.
-    pub(crate) fn read(&self, values: &[f64]) -> Vec<f64> {
-        let read = self.source.iter().map(|&i| values[i]);
-        match self.factors.is_empty() {
-            true => read.collect(),
-            false => read.zip(&self.factors).map(|(value, factor)| factor * value).collect(),
-        }
+    pub(crate) fn read(&self, values: Vec<f64>) -> Vec<f64> {
+        let mut read = self.source.of(values);
+        read.iter_mut().zip(&self.factors).for_each(|(value, factor)| *value *= factor);
+        read
+    }
+
+    /// Whether the components are `count` values of the gradient as they stand, in order.
+    pub(crate) fn is_plain(&self, count: usize) -> bool {
+        self.factors.is_empty() && self.source.are_all(count)
     }
 
     /// What component `i` is multiplied by.
@@ -323,8 +539,10 @@ impl<'a> Node<'a> {
     }
 
     /// The scalars in order, as positions in the flattened values.
-    fn positions(&self) -> Vec<usize> {
-        self.leaves().iter().flat_map(|leaf| leaf.range.clone()).collect()
+    fn positions(&self) -> Runs {
+        let mut positions = Runs::default();
+        self.leaves().into_iter().for_each(|leaf| positions.push(leaf.range.clone()));
+        positions
     }
 
     /// The shape of nested sequences of equal shapes: `[[f64; 3]; 2]` is `[2, 3]`.
@@ -405,7 +623,7 @@ enum Form<'a> {
 struct Pair {
     parameters: Range<usize>,
     /// Positions in the gradient, for each parameter (times the outputs).
-    positions: Vec<usize>,
+    positions: Runs,
     /// What the scalars there are to be multiplied by; empty where the convention says it.
     factors: Vec<f64>,
 }
@@ -460,12 +678,13 @@ fn run(
     if !conventional.is_empty() {
         for pair in &pairs {
             match pair.factors.is_empty() {
-                true => factors.extend(pair.positions.iter().map(|&i| conventional[i])),
+                true => factors.extend(pair.positions.iter().map(|i| conventional[i])),
                 false => factors.extend(&pair.factors),
             }
         }
     }
-    let source = pairs.into_iter().flat_map(|pair| pair.positions).collect();
+    let mut source = Runs::default();
+    pairs.into_iter().flat_map(|pair| pair.positions.0).for_each(|run| source.push(run));
     Ok(Alignment { source, factors, extra: aligner.extra })
 }
 
@@ -572,7 +791,7 @@ impl<'a> Aligner<'a> {
         }
         let outputs = self.outputs();
         let inputs = primal.len();
-        let mut positions = gradient.positions();
+        let positions = gradient.positions();
         let fits = positions.len() == outputs * inputs
             && match self.form {
                 Form::Gradient => same_shape(primal, gradient),
@@ -609,21 +828,19 @@ impl<'a> Aligner<'a> {
             ));
             return;
         }
-        if positions.len() != outputs * inputs {
-            positions.truncate(outputs * inputs);
-        }
         self.take(primal, positions);
     }
 
     /// Deals out positions, rows of outputs by all inputs of `primal`, to its leaves.
-    fn take(&mut self, primal: &Node<'a>, positions: Vec<usize>) {
+    fn take(&mut self, primal: &Node<'a>, positions: Runs) {
         let (outputs, inputs) = (self.outputs(), primal.len());
         let mut start = 0;
         for leaf in primal.leaves() {
-            let mut own = Vec::with_capacity(outputs * leaf.range.len());
+            let mut own = Runs::default();
             for output in 0..outputs {
                 let row = output * inputs + start;
-                own.extend(&positions[row..row + leaf.range.len()]);
+                let part = positions.slice(row..row + leaf.range.len());
+                part.0.into_iter().for_each(|run| own.push(run));
             }
             start += leaf.range.len();
             let (parameters, factors) = (leaf.range.clone(), Vec::new());
@@ -667,17 +884,18 @@ impl<'a> Aligner<'a> {
             ));
             return;
         }
-        let positions = gradient.positions();
+        let positions: Vec<usize> = gradient.positions().iter().collect();
         let mut column = 0;
         for leaf in primal.leaves() {
-            let (mut own, mut factors) = (Vec::new(), Vec::new());
+            let (mut own, mut factors) = (Runs::default(), Vec::new());
             for scalar in 0..2 * rows {
                 for input in 0..leaf.range.len() {
                     let element = (scalar / 2) * columns + column + input / leaf.parts();
                     // dw = w' (dx + i dy): of the real part, Re w' and -Im w'; of the imaginary
                     // one, Im w' and Re w'.
                     let (of, by) = (scalar % 2, input % leaf.parts());
-                    own.push(positions[2 * element + usize::from(of != by)]);
+                    let position = positions[2 * element + usize::from(of != by)];
+                    own.push(position..position + 1);
                     factors.push(if (of, by) == (0, 1) { -1.0 } else { 1.0 });
                 }
             }
@@ -752,7 +970,11 @@ mod tests {
     }
 
     fn source(primal: &Tree, gradient: &impl Flatten) -> Result<Vec<usize>, Vec<String>> {
-        align(primal, &Tree::of(gradient), Convention::default()).map(|a| a.source)
+        align(primal, &Tree::of(gradient), Convention::default()).map(listed)
+    }
+
+    fn listed(alignment: Alignment) -> Vec<usize> {
+        alignment.source.iter().collect()
     }
 
     #[test]
@@ -762,8 +984,8 @@ mod tests {
         let g =
             BTreeMap::from([("dA0", vec![9.0]), ("dW1", vec![1.0, 2.0]), ("grad_b1", vec![3.0])]);
         let found = align(&primal, &Tree::of(&g), Convention::default()).unwrap();
-        assert_eq!(found.source, [1, 2, 3]);
         assert_eq!(found.extra, ["dA0"]);
+        assert_eq!(listed(found), [1, 2, 3]);
         let missing = BTreeMap::from([("dW1", vec![1.0, 2.0]), ("dA0", vec![9.0])]);
         let problem = source(&primal, &missing).unwrap_err();
         assert!(problem[0].contains("nothing for `params.b1`"), "{problem:?}");
@@ -804,7 +1026,7 @@ mod tests {
             &Tree::of(&Array2::<f64>::zeros((2, 3))),
             Convention::default(),
         );
-        assert_eq!(ok.unwrap().source, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(listed(ok.unwrap()), [0, 1, 2, 3, 4, 5]);
         let wrong = align_jacobian(
             &outputs,
             &primal,
@@ -823,7 +1045,7 @@ mod tests {
             &Tree::of(&Array2::<f64>::zeros((2, 3))),
             Convention::default(),
         );
-        assert_eq!(packed.unwrap().source, [0, 3, 1, 2, 4, 5]);
+        assert_eq!(listed(packed.unwrap()), [0, 3, 1, 2, 4, 5]);
     }
 
     #[test]

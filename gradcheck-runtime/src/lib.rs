@@ -518,7 +518,9 @@ mod picture;
 mod pin;
 mod probe;
 mod problem;
+mod progress;
 mod random;
+mod ray;
 pub mod record;
 mod report;
 pub mod settings;
@@ -526,6 +528,7 @@ mod shrink;
 mod state;
 pub mod strategy;
 mod style;
+mod turn;
 pub mod var;
 
 pub use crate::check::{StateReport, check_at, check_exact_at};

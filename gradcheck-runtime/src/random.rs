@@ -1,6 +1,7 @@
 //! Deterministic numbers from hashes: no state, the same on every platform.
 
 /// A well-mixed 64-bit hash (the finaliser of splitmix64: Steele, Lea and Flood, 2014).
+#[inline]
 pub(crate) fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -9,6 +10,7 @@ pub(crate) fn mix(mut x: u64) -> u64 {
 }
 
 /// A hash of a seed and an index.
+#[inline]
 pub(crate) fn hash(seed: u64, index: u64) -> u64 {
     mix(mix(seed) ^ index)
 }
@@ -28,6 +30,7 @@ pub(crate) fn unit(seed: u64, index: u64) -> f64 {
 
 /// Random sign and a magnitude in [0.5, 1.5). With plain signs two equal errors cancel along
 /// half of all directions.
+#[inline]
 pub(crate) fn signed_magnitude(seed: u64, index: u64) -> f64 {
     let bits = hash(seed, index);
     let magnitude = 0.5 + (bits >> 11) as f64 / (1_u64 << 53) as f64;

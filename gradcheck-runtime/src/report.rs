@@ -115,6 +115,70 @@ struct BlockSummary {
     undecided: bool,
 }
 
+/// A state with what the report takes from it. The numbers of a large one that passed are gone:
+/// a state of a million parameters is not to wait in memory for the others.
+pub(crate) struct Judged {
+    state: StateReport,
+    wrong: bool,
+    counts: Counts,
+    difference: f64,
+    planted: Planted,
+    blocks: Vec<BlockSummary>,
+}
+
+impl Judged {
+    /// With `keep`, the numbers stay all the same.
+    pub(crate) fn new(state: StateReport, keep: bool) -> Judged {
+        let (wrong, counts) = (state.is_wrong(), state.counts());
+        let difference = state.relative_difference();
+        let mut judged = Judged {
+            state,
+            wrong,
+            counts,
+            difference,
+            planted: Planted::default(),
+            blocks: Vec::new(),
+        };
+        if !wrong {
+            judged.planted = judged.state.planted();
+            judged.blocks = summaries(&judged.state.evidence, &judged.planted.exercised);
+            if !keep && judged.state.evidence.analytic.len() > KEPT_COMPONENTS {
+                judged.state.evidence = Evidence::empty();
+            }
+        }
+        judged
+    }
+}
+
+impl Judged {
+    pub(crate) fn is_wrong(&self) -> bool {
+        self.wrong
+    }
+
+    /// Calls of the forward, alone or with a gradient.
+    pub(crate) fn calls(&self) -> usize {
+        self.state.forward_calls + self.state.gradient_calls
+    }
+
+    /// The classical difference of the whole vector.
+    pub(crate) fn relative_difference(&self) -> f64 {
+        self.difference
+    }
+}
+
+fn summaries(evidence: &Evidence, exercised: &[bool]) -> Vec<BlockSummary> {
+    let blocks = evidence.blocks.iter().zip(exercised);
+    let some = blocks.filter(|(block, _)| !block.range.is_empty());
+    some.map(|(block, &exercised)| BlockSummary {
+        name: block.name.clone(),
+        full_name: block.full_name.clone(),
+        exercised,
+        zero: evidence.analytic[block.range.clone()].iter().all(|&g| g == 0.0),
+        undecided: evidence.counts(block.range.clone()).undecided == block.range.len(),
+    })
+    .collect()
+}
+
 /// What a check came to.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -160,9 +224,9 @@ pub struct Report {
     passing: Vec<Evidence>,
 }
 
-/// Failing and passing states that are kept for the diagnosis, each, whatever their size.
+/// Failing states that are kept for the diagnosis whatever their size.
 const KEPT: usize = 1;
-/// Components up to which more states are kept.
+/// Components up to which more failing states are kept, and passing ones.
 const KEPT_COMPONENTS: usize = 100_000;
 /// Rows of blocks and of components that are printed.
 const ROWS: usize = 12;
@@ -207,65 +271,52 @@ impl Report {
     }
 
     /// Takes in the states of one chunk, in their order.
-    pub(crate) fn add(&mut self, results: Vec<(Case, StateReport)>) {
-        for (case, state) in results {
+    pub(crate) fn add(&mut self, results: Vec<(Case, Judged)>) {
+        for (case, judged) in results {
+            let Judged { state, wrong, counts, difference, planted, blocks } = judged;
             self.states += 1;
             self.forward_calls += state.forward_calls;
             self.gradient_calls += state.gradient_calls;
-            self.counts += state.counts();
+            self.counts += counts;
             self.notes.extend(state.notes.iter().cloned());
             if let Some(gathered) = &mut self.gathered {
                 gathered.see(&case, &state);
             }
-            if state.is_wrong() {
+            let size = state.evidence.analytic.len().max(1);
+            if wrong {
                 self.failing_states += 1;
                 if self.trouble.is_none() {
                     let found = Found::new(case.clone(), state.clone());
                     self.trouble = Some(Trouble::State(Box::new(found)));
                 }
-                let size = state.evidence.analytic.len().max(1);
                 if self.failing.len() < KEPT.max(KEPT_COMPONENTS / size) {
                     self.failing.push((case, state));
                 }
                 continue;
             }
-            self.largest_difference = self.largest_difference.max(state.relative_difference());
-            let planted = state.planted();
+            self.largest_difference = self.largest_difference.max(difference);
             self.planted.0 += planted.caught;
             self.planted.1 += planted.planted;
             for (all, one) in self.planted_by_kind.iter_mut().zip(planted.by_kind) {
                 *all = (all.0 + one.0, all.1 + one.1);
             }
-            self.summarise(&state.evidence, &planted.exercised);
-            let size = state.evidence.analytic.len().max(1);
-            if self.passing.len() < KEPT.max(KEPT_COMPONENTS / size) {
+            for block in blocks {
+                self.summarise(block);
+            }
+            if !state.evidence.analytic.is_empty() && self.passing.len() < KEPT_COMPONENTS / size {
                 self.passing.push(state.evidence);
             }
         }
     }
 
-    fn summarise(&mut self, evidence: &Evidence, exercised: &[bool]) {
-        for (block, &exercised) in evidence.blocks.iter().zip(exercised) {
-            let range = block.range.clone();
-            if range.is_empty() {
-                continue;
+    fn summarise(&mut self, block: BlockSummary) {
+        match self.blocks.iter_mut().find(|b| b.full_name == block.full_name) {
+            Some(known) => {
+                known.exercised |= block.exercised;
+                known.zero &= block.zero;
+                known.undecided &= block.undecided;
             }
-            let zero = evidence.analytic[range.clone()].iter().all(|&g| g == 0.0);
-            let undecided = evidence.counts(range.clone()).undecided == range.len();
-            match self.blocks.iter_mut().find(|b| b.full_name == block.full_name) {
-                Some(known) => {
-                    known.exercised |= exercised;
-                    known.zero &= zero;
-                    known.undecided &= undecided;
-                }
-                None => self.blocks.push(BlockSummary {
-                    name: block.name.clone(),
-                    full_name: block.full_name.clone(),
-                    exercised,
-                    zero,
-                    undecided,
-                }),
-            }
+            None => self.blocks.push(block),
         }
     }
 

@@ -1,15 +1,17 @@
 //! One state under examination: its parameters, its outputs, and the calls made on it.
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::case::{Case, Dim, Draw};
-use crate::evidence::Block;
+use crate::evidence::{Block, block_of};
 use crate::failure::Failure;
-use crate::layout::{self, Alignment, SetAll, SetOne, Tree, Values};
+use crate::layout::{self, Alignment, FirstChanged, SetAll, SetOne, SetRange, Tree, Values};
 use crate::numeric::Line;
 use crate::panics::caught;
-use crate::probe::{Cotangent, Fill, Probe, fill_value};
+use crate::probe::{Cotangent, Expected, Fill, Probe, fill_value};
 use crate::problem::Session;
 use crate::random;
+use crate::ray::{self, Home, Ray};
 use crate::settings::Convention;
 
 /// What is differentiated, and what its components are.
@@ -35,8 +37,8 @@ pub(crate) struct State<'p> {
     /// Layout and values of the parameters.
     pub(crate) primal: Tree,
     pub(crate) form: Form,
-    /// The parameters as they were drawn, before any training.
-    pub(crate) drawn: Vec<f64>,
+    /// The parameters as they were drawn, where training has moved them and it is asked for.
+    drawn: Option<Vec<f64>>,
     /// The blocks of components.
     pub(crate) blocks: Arc<[Block]>,
     /// The outputs at the state.
@@ -48,16 +50,21 @@ pub(crate) struct State<'p> {
     alignment: Alignment,
     /// Shapes of the gradient's blocks, which are to be the same at every call.
     gradient_shapes: Vec<Vec<usize>>,
-    scales: Vec<f64>,
-    scratch: Vec<f64>,
+    /// The parameters' own blocks, and the typical size of each.
+    inputs: Arc<[Block]>,
+    typical: Arc<[f64]>,
+    /// No two blocks of the parameters have the same path.
+    distinct: bool,
     pub(crate) forwards: usize,
     pub(crate) gradients: usize,
     pub(crate) notes: Vec<String>,
 }
 
 /// Two results of the same call may differ by a few roundings: sums in parallel.
+const PARALLEL_SUMS: f64 = 64.0;
+
 fn same(a: f64, b: f64, scale: f64, roundoff: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 64.0 * roundoff * scale
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= PARALLEL_SUMS * roundoff * scale
 }
 
 fn largest(values: &[f64]) -> f64 {
@@ -89,7 +96,7 @@ impl<'p> State<'p> {
             draws: Vec::new(),
             primal: Tree::default(),
             form: Form::Gradient,
-            drawn: Vec::new(),
+            drawn: None,
             blocks: Arc::new([]),
             base: Vec::new(),
             output_roundoff: f64::EPSILON / 2.0,
@@ -97,15 +104,15 @@ impl<'p> State<'p> {
             weights: Vec::new(),
             alignment: Alignment::default(),
             gradient_shapes: Vec::new(),
-            scales: Vec::new(),
-            scratch: Vec::new(),
+            inputs: Arc::new([]),
+            typical: Arc::new([]),
+            distinct: false,
             forwards: 0,
             gradients: 0,
             notes: Vec::new(),
         };
         state.redraw()?;
         state.record_primal()?;
-        state.drawn.clone_from(&state.primal.values);
         Ok(state)
     }
 
@@ -128,6 +135,9 @@ impl<'p> State<'p> {
         let session = &mut self.session;
         caught("reaching the `wrt` places", || session.places(&mut tree))?;
         self.primal = tree;
+        self.inputs = self.primal.blocks();
+        let mut paths = HashSet::new();
+        self.distinct = self.primal.leaves.iter().all(|leaf| paths.insert(&leaf.steps[..]));
         self.probe.parameters = self.primal.values.len();
         self.probe.starts.clear();
         let mut last = None;
@@ -141,34 +151,65 @@ impl<'p> State<'p> {
         Ok(())
     }
 
-    /// The length on which each coordinate is of order one: its own size, or the median of its
-    /// block where it is smaller, or 1 where the whole block is zero.
     fn measure_scales(&mut self) {
-        let mut scales = std::mem::take(&mut self.scales);
-        scales.clear();
-        scales.resize(self.primal.values.len(), 1.0);
-        for leaf in &self.primal.leaves {
-            let values = &self.primal.values[leaf.range.clone()];
-            // The median: one huge entry must not set the step of all others. What is next to
-            // zero has no say, as zeros have none.
-            let mut sizes: Vec<f64> =
-                values.iter().map(|v| v.abs()).filter(|&v| v > 1e-100).collect();
-            let half = sizes.len() / 2;
-            let median = match sizes.is_empty() {
-                true => largest(values),
-                false => *sizes.select_nth_unstable_by(half, f64::total_cmp).1,
-            };
-            for (scale, value) in scales[leaf.range.clone()].iter_mut().zip(values) {
-                let own = value.abs().max(median);
-                *scale = if own > 0.0 && own.is_finite() { own } else { 1.0 };
-            }
+        let values = &self.primal.values;
+        self.typical =
+            self.inputs.iter().map(|block| ray::typical(&values[block.range.clone()])).collect();
+    }
+
+    /// The parameters, for the evidence of a state that is done with; none for components that
+    /// are not one for each parameter.
+    pub(crate) fn take_primal(&mut self) -> Vec<f64> {
+        match self.form {
+            Form::Gradient => std::mem::take(&mut self.primal.values),
+            Form::Jacobian | Form::Tangent => Vec::new(),
         }
-        self.scales = scales;
+    }
+
+    /// Keeps the parameters as they were drawn, for [`State::drawn`] after training.
+    pub(crate) fn remember_draw(&mut self) {
+        self.drawn = Some(self.primal.values.clone());
+    }
+
+    /// The parameters as they were drawn, before any training.
+    pub(crate) fn drawn(&self) -> &[f64] {
+        self.drawn.as_ref().unwrap_or(&self.primal.values)
+    }
+
+    /// The parameters, with what their scales are made from.
+    pub(crate) fn home(&self) -> Home<'_> {
+        Home { blocks: &self.inputs, values: &self.primal.values, typical: &self.typical }
     }
 
     fn store(&mut self, values: &[f64]) -> Result<(), Failure> {
         let session = &mut self.session;
         caught("setting the parameters", || session.places(&mut SetAll(values)))
+    }
+
+    /// Stores what `entry` makes of each parameter: its number, its value and its scale.
+    fn store_each(&mut self, entry: impl Fn(usize, f64, f64) -> f64) -> Result<(), Failure> {
+        let State { session, primal, inputs, typical, .. } = self;
+        let mut source = |first: usize, piece: &mut [f64]| {
+            let typical = typical[block_of(inputs, first)];
+            for (i, value) in (first..).zip(piece) {
+                let home = primal.values[i];
+                *value = entry(i, home, ray::scale(home, typical));
+            }
+        };
+        let range = 0..primal.values.len();
+        caught("setting the parameters", || session.places(&mut SetRange::new(range, &mut source)))
+    }
+
+    /// The parameters of a range as they are at the state.
+    fn restore(&mut self, range: std::ops::Range<usize>) -> Result<(), Failure> {
+        if !self.session.is_alive() {
+            return self.revive();
+        }
+        let (session, values) = (&mut self.session, &self.primal.values);
+        let mut source = |first: usize, piece: &mut [f64]| {
+            piece.copy_from_slice(&values[first..first + piece.len()]);
+        };
+        caught("setting the parameters", || session.places(&mut SetRange::new(range, &mut source)))
     }
 
     /// After a panic: the same state again.
@@ -226,11 +267,14 @@ impl<'p> State<'p> {
     fn gradient(&mut self, fill: f64) -> Result<Vec<f64>, Failure> {
         self.probe.fill = fill;
         self.eval(true, "the gradient")?;
+        if self.probe.repeated {
+            return Ok(Vec::new());
+        }
         let tree = self.gradient_tree();
         if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
             return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
         }
-        Ok(self.alignment.read(&tree.values))
+        Ok(self.alignment.read(tree.values))
     }
 
     /// The gradient of the last call, buffers hung below the names of their places.
@@ -266,8 +310,7 @@ impl<'p> State<'p> {
         if self.primal.values.is_empty() {
             return Err(Failure::Empty { places: places.to_owned() });
         }
-        let parameters = self.primal.blocks();
-        Self::finite("a parameter", &parameters, &self.primal.values)?;
+        Self::finite("a parameter", &self.inputs, &self.primal.values)?;
         let outputs = self.record_forward()?;
         let output_blocks = outputs.blocks();
         Self::finite("the forward", &output_blocks, &outputs.values)?;
@@ -297,19 +340,21 @@ impl<'p> State<'p> {
         };
         self.outputs = outputs;
         self.align(&tree)?;
-        let analytic = self.alignment.read(&tree.values);
+        let analytic = self.alignment.read(tree.values);
         Self::finite("the gradient", &self.blocks, &analytic)?;
         self.unchanged("the call")?;
         self.buffers(&analytic)?;
+        let analytic = Arc::new(analytic);
         self.repeat_gradient(&analytic)?;
-        Ok(analytic)
+        // Nobody else holds it any more.
+        Ok(Arc::unwrap_or_clone(analytic))
     }
 
     fn align(&mut self, gradient: &Tree) -> Result<(), Failure> {
         let convention = self.probe.convention;
         let aligned = match self.form {
             Form::Gradient => {
-                self.blocks = self.primal.blocks();
+                self.blocks = self.inputs.clone();
                 layout::align(&self.primal, gradient, convention)
             }
             Form::Jacobian => {
@@ -335,8 +380,7 @@ impl<'p> State<'p> {
         let outputs = self.outputs.blocks();
         let rows = self.outputs.values.len();
         let mut start = 0;
-        self.primal
-            .blocks()
+        self.inputs
             .iter()
             .map(|input| {
                 let columns = input.range.len();
@@ -366,8 +410,7 @@ impl<'p> State<'p> {
             Form::Gradient => i,
             Form::Tangent => j,
             Form::Jacobian => {
-                let leaf = self.primal.leaves.iter().find(|leaf| leaf.range.contains(&i));
-                let leaf = leaf.expect("a parameter stands in a leaf");
+                let leaf = &self.inputs[block_of(&self.inputs, i)];
                 let rows = self.outputs.values.len();
                 leaf.range.start * rows + j * leaf.range.len() + (i - leaf.range.start)
             }
@@ -409,27 +452,22 @@ impl<'p> State<'p> {
 
     /// The `wrt` places hold what they held before.
     fn unchanged(&mut self, during: &str) -> Result<(), Failure> {
-        let mut now = std::mem::take(&mut self.scratch);
-        now.clear();
-        let session = &mut self.session;
-        caught("reaching the `wrt` places", || session.places(&mut Values(&mut now)))?;
-        let before = &self.primal.values;
-        let changed = if now.len() == before.len() {
-            (0..now.len())
-                .find(|&i| now[i] != before[i] && !(now[i].is_nan() && before[i].is_nan()))
-        } else {
-            Some(0)
+        let (session, before) = (&mut self.session, &self.primal.values);
+        let like = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+        let mut compared = FirstChanged::new(before, like);
+        caught("reaching the `wrt` places", || session.places(&mut compared))?;
+        let changed = match compared.changed {
+            None if compared.seen != before.len() => Some((0, f64::NAN)),
+            changed => changed,
         };
-        let result = match changed {
-            Some(i) => Err(Failure::Mutated {
+        match changed {
+            Some((i, now)) => Err(Failure::Mutated {
                 during: during.to_owned(),
-                component: name_at(&self.primal.blocks(), i),
-                values: (before[i], now.get(i).copied().unwrap_or(f64::NAN)),
+                component: name_at(&self.inputs, i),
+                values: (before[i], now),
             }),
             None => Ok(()),
-        };
-        self.scratch = now;
-        result
+        }
     }
 
     /// Buffers that are to be overwritten forget what they held; buffers that are to be added
@@ -447,10 +485,11 @@ impl<'p> State<'p> {
             let end = self.probe.starts.get(place + 1).copied().unwrap_or(self.primal.values.len());
             let rows = if self.form == Form::Jacobian { self.outputs.values.len() } else { 1 };
             let components = start * rows..(end * rows).min(filled.len());
+            let source = self.alignment.source.slice(components.clone());
             // Where the place's own buffer begins among the scalars of all.
-            let first = self.alignment.source[components.clone()].iter().min().copied();
-            for i in components {
-                let held = fill_value(self.alignment.source[i] - first.unwrap_or(0));
+            let first = source.first().unwrap_or(0);
+            for (i, position) in components.zip(source.iter()) {
+                let held = fill_value(position - first);
                 let own = scale * held * self.alignment.factor(i);
                 let slack = self.blocks.iter().find(|b| b.range.contains(&i));
                 let roundoff = slack.map_or(1e-16, |b| b.roundoff);
@@ -473,25 +512,29 @@ impl<'p> State<'p> {
     }
 
     /// A forward somewhere else, then the gradient here again: it must be what it was.
-    fn repeat_gradient(&mut self, analytic: &[f64]) -> Result<(), Failure> {
+    fn repeat_gradient(&mut self, analytic: &Arc<Vec<f64>>) -> Result<(), Failure> {
         let seed = random::hash_text(self.case.own_seed(), "elsewhere");
-        let elsewhere: Vec<f64> = (self.primal.values.iter().zip(&self.scales).enumerate())
-            .map(|(i, (v, s))| v + 1e-3 * s * random::signed_magnitude(seed, i as u64))
-            .collect();
-        self.store(&elsewhere)?;
+        self.store_each(|i, v, s| v + 1e-3 * s * random::signed_magnitude(seed, i as u64))?;
         // Whatever comes of it there, only what it leaves behind counts.
         let _ = self.eval(false, "the forward");
         self.revive()?;
-        let again = self.gradient(0.0)?;
         let scale = largest(analytic);
-        let differs = |values: &[f64], i: usize| {
-            !same(
-                analytic[i],
-                values[i],
-                scale,
-                self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max),
-            )
-        };
+        let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
+        if self.alignment.is_plain(analytic.len()) {
+            // Compared where it lies: a million components need not be copied to see that.
+            self.probe.expected = Some(Expected {
+                values: analytic.clone(),
+                shapes: self.gradient_shapes.clone(),
+                slack: PARALLEL_SUMS * roundoff * scale,
+            });
+        }
+        let again = self.gradient(0.0);
+        self.probe.expected = None;
+        if self.probe.repeated {
+            return self.unchanged("the gradient");
+        }
+        let again = again?;
+        let differs = |values: &[f64], i: usize| !same(analytic[i], values[i], scale, roundoff);
         let Some(i) = (0..again.len()).find(|&i| differs(&again, i)) else {
             return self.unchanged("the gradient");
         };
@@ -509,78 +552,75 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in the components asked about: the spread
-    /// of the gradient around the state, and as a floor some units of rounding of the largest
-    /// component, and of the outputs over the parameter's scale: rounding of what the user's
-    /// function computed on the way. A forward that rounds to `inner` inside has the slope of its
-    /// rounded parts, and nobody's gradient is that one's.
+    /// What the user's own arithmetic leaves open in each of the components asked about: the
+    /// spread of the gradient around the state, and as a floor some units of rounding of the
+    /// largest component, and of the outputs over the parameter's scale: rounding of what the
+    /// user's function computed on the way. A forward that rounds to `inner` inside has the slope
+    /// of its rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
         analytic: &[f64],
-        asked: impl Iterator<Item = usize>,
+        asked: &[usize],
         inner: f64,
         around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut floor =
-            vec![16.0 * roundoff * largest(analytic).max(largest(around)); analytic.len()];
+        let mut floor = vec![16.0 * roundoff * largest(analytic).max(largest(around)); asked.len()];
         if inner > roundoff && self.form == Form::Gradient {
             // Rounding inside is as large as what the parameters do to the outputs, whichever of
             // them does most.
-            let weighed = |values: &[f64]| {
-                values.iter().zip(&self.scales).map(|(g, s)| (g * s).abs()).fold(0.0, f64::max)
-            };
-            let most = weighed(analytic).max(weighed(around));
-            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
-                *floor = floor.max(32.0 * inner * most / scale);
+            let most = self.largest_effect(analytic).max(self.largest_effect(around));
+            for (floor, &i) in floor.iter_mut().zip(asked) {
+                *floor = floor.max(32.0 * inner * most / self.scale_of(i));
             }
         }
         if self.form == Form::Gradient {
             let outputs = self.output_size();
-            for (floor, scale) in floor.iter_mut().zip(&self.scales) {
-                *floor = floor.max(4.0 * roundoff * outputs / scale);
+            for (floor, &i) in floor.iter_mut().zip(asked) {
+                *floor = floor.max(4.0 * roundoff * outputs / self.scale_of(i));
             }
         }
-        let spread = self.spread(analytic.len(), asked, [256.0, 1e4, 1e6]);
+        let spread = self.spread(asked, [256.0, 1e4, 1e6]);
         floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
     }
 
-    /// How far apart the gradients are at points a few units of rounding from the state: four times
-    /// the distance between the furthest two, for the first of the `reaches`, in units of rounding,
-    /// that moves a component.
+    /// The most that a parameter, moved by its scale, does to an output with this gradient.
+    fn largest_effect(&self, gradient: &[f64]) -> f64 {
+        let of_block = |(block, &typical): (&Block, &f64)| {
+            let values = &self.primal.values[block.range.clone()];
+            let own = values.iter().zip(&gradient[block.range.clone()]);
+            own.map(|(&v, g)| (g * ray::scale(v, typical)).abs()).fold(0.0, f64::max)
+        };
+        self.inputs.iter().zip(&*self.typical).map(of_block).fold(0.0, f64::max)
+    }
+
+    /// How far apart the gradients are at points a few units of rounding from the state, for each
+    /// of the components asked about: four times the distance between the furthest two, for the
+    /// first of the `reaches`, in units of rounding, that moves a component.
     ///
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
     /// gradient that has lost its digits moves in steps.
-    pub(crate) fn spread(
-        &mut self,
-        components: usize,
-        asked: impl Iterator<Item = usize>,
-        reaches: [f64; 3],
-    ) -> Vec<f64> {
-        let (mut bound, mut still) = (vec![0.0; components], vec![false; components]);
-        let mut roundoffs = vec![0.0; self.primal.values.len()];
-        for leaf in &self.primal.leaves {
-            roundoffs[leaf.range.clone()].fill(leaf.roundoff);
-        }
-        asked.for_each(|i| still[i] = true);
+    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3]) -> Vec<f64> {
+        let inputs = self.inputs.clone();
+        let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
         for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..4 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
                 let seed = random::hash(self.case.own_seed(), tag);
-                let nudged: Vec<f64> = (self.primal.values.iter().zip(&roundoffs).enumerate())
-                    .map(|(i, (v, u))| {
-                        v * (1.0 + reach * u * random::signed_magnitude(seed, i as u64))
-                    })
-                    .collect();
-                let moved = self.store(&nudged).and_then(|()| self.gradient(0.0));
+                let nudged = |i: usize, v: f64, _| {
+                    let roundoff = inputs[block_of(&inputs, i)].roundoff;
+                    v * (1.0 + reach * roundoff * random::signed_magnitude(seed, i as u64))
+                };
+                let moved = self.store_each(nudged).and_then(|()| self.gradient(0.0));
                 if self.revive().is_err() {
                     return bound;
                 }
                 let Ok(moved) = moved else { continue };
+                let moved = asked.iter().map(|&i| moved[i]);
                 match &mut spread {
-                    None => spread = Some(moved.into_iter().map(|g| (g, g)).collect()),
+                    None => spread = Some(moved.map(|g| (g, g)).collect()),
                     Some(spread) => {
                         for ((low, high), g) in spread.iter_mut().zip(moved) {
                             (*low, *high) = (low.min(g), high.max(g));
@@ -588,10 +628,10 @@ impl<'p> State<'p> {
                     }
                 }
             }
-            for (i, (low, high)) in spread.into_iter().flatten().enumerate() {
-                if still[i] && high > low {
-                    bound[i] = 4.0 * (high - low);
-                    still[i] = false;
+            for (k, (low, high)) in spread.into_iter().flatten().enumerate() {
+                if still[k] && high > low {
+                    bound[k] = 4.0 * (high - low);
+                    still[k] = false;
                 }
             }
             if !still.contains(&true) {
@@ -604,13 +644,12 @@ impl<'p> State<'p> {
     /// How large each component of the gradient is where every parameter has moved by half its
     /// scale, to one side and the other: the smaller of the two. Zero where there is none.
     pub(crate) fn around(&mut self) -> Vec<f64> {
+        let seed = random::hash(self.case.own_seed(), 0x6172_6f75);
         let mut sizes: Option<Vec<f64>> = None;
         for side in [0.5, -0.5] {
-            let direction = self.random_direction(0x6172_6f75);
-            let moved: Vec<f64> = (self.primal.values.iter().zip(direction))
-                .map(|(value, step)| value + side * step)
-                .collect();
-            let there = self.store(&moved).and_then(|()| self.gradient(0.0));
+            let aside =
+                |i: usize, v: f64, s| v + side * (random::signed_magnitude(seed, i as u64) * s);
+            let there = self.store_each(aside).and_then(|()| self.gradient(0.0));
             let there = self.revive().and(there).unwrap_or_default();
             let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
             sizes = Some(match sizes {
@@ -627,11 +666,13 @@ impl<'p> State<'p> {
     /// returns the gradient there. [`State::move_back`] undoes it.
     pub(crate) fn move_aside(&mut self, trial: u64) -> Result<(Vec<f64>, Vec<f64>), Failure> {
         let seed = random::hash(self.case.own_seed(), 0x6173_6964 + trial);
-        let home = self.primal.values.clone();
-        let aside: Vec<f64> = (home.iter().zip(&self.scales).enumerate())
-            .map(|(i, (v, s))| v + 2e-3 * s * random::signed_magnitude(seed, i as u64))
+        let aside: Vec<f64> = (0..self.primal.values.len())
+            .map(|i| {
+                let by = 2e-3 * self.scale_of(i) * random::signed_magnitude(seed, i as u64);
+                self.primal.values[i] + by
+            })
             .collect();
-        self.primal.values = aside;
+        let home = std::mem::replace(&mut self.primal.values, aside);
         let gradient = self.settle_here();
         match gradient {
             Ok(gradient) => Ok((home, gradient)),
@@ -645,12 +686,16 @@ impl<'p> State<'p> {
     /// Takes the parameters as they stand for the state: their outputs and their gradient.
     fn settle_here(&mut self) -> Result<Vec<f64>, Failure> {
         self.revive()?;
-        // As the scalar type rounded them.
-        let mut stored = Vec::with_capacity(self.primal.values.len());
+        // Read back as the scalar type rounded them; not kept beside the user's own gradient.
+        let count = std::mem::take(&mut self.primal.values).len();
+        let gradient = self.gradient(0.0);
+        let mut stored = Vec::with_capacity(count);
         let session = &mut self.session;
-        caught("reaching the `wrt` places", || session.places(&mut Values(&mut stored)))?;
+        if session.is_alive() {
+            caught("reaching the `wrt` places", || session.places(&mut Values(&mut stored)))?;
+        }
         self.primal.values = stored;
-        let gradient = self.gradient(0.0)?;
+        let gradient = gradient?;
         self.base.clone_from(&self.probe.outputs);
         Self::finite("the gradient", &self.blocks, &gradient)?;
         Ok(gradient)
@@ -703,65 +748,71 @@ impl<'p> State<'p> {
 
     /// The line through the state along coordinate `i`.
     pub(crate) fn coordinate(&mut self, i: usize) -> Coordinate<'_, 'p> {
-        let leaf = self.primal.leaves.iter().find(|leaf| leaf.range.contains(&i));
-        let roundoff = leaf.map_or(f64::EPSILON, |leaf| leaf.roundoff);
-        Coordinate { roundoff, state: self, index: i }
+        let leaf = block_of(&self.inputs, i);
+        let (roundoff, scale) = (self.inputs[leaf].roundoff, self.scale_of(i));
+        let place = Place { leaf, index: i - self.inputs[leaf].range.start };
+        Coordinate {
+            roundoff,
+            scale,
+            home: self.primal.values[i],
+            state: self,
+            place,
+            moved: false,
+        }
     }
 
-    /// The line through the state along `direction`, one value for each parameter, in units of
-    /// each parameter's scale.
-    pub(crate) fn along<'s>(&'s mut self, direction: &'s [f64]) -> Direction<'s, 'p> {
+    /// The line through the state along a direction.
+    pub(crate) fn along<'s>(&'s mut self, ray: &'s Ray) -> Direction<'s, 'p> {
         let roundoff = self.primal.roundoff();
-        Direction { state: self, direction, roundoff, values: Vec::new() }
+        Direction { state: self, ray, roundoff, moved: false }
     }
 
     /// A direction through all parameters, of random sign and magnitude, scaled as they are.
-    pub(crate) fn random_direction(&self, tag: u64) -> Vec<f64> {
+    pub(crate) fn random_direction(&self, tag: u64) -> Ray {
         let seed = random::hash(self.case.own_seed(), tag);
-        let signs = (0..self.scales.len()).map(|i| random::signed_magnitude(seed, i as u64));
-        signs.zip(&self.scales).map(|(r, s)| r * s).collect()
+        Ray::scaled(seed, 0..self.primal.values.len())
     }
 
     /// The line on which the forward's noise is measured: the tangent, or all parameters at once.
-    pub(crate) fn noise_direction(&self) -> Vec<f64> {
+    pub(crate) fn noise_direction(&self) -> Ray {
         match self.form {
-            Form::Tangent => self.tangent(),
+            Form::Tangent => self.along_tangent(),
             Form::Gradient | Form::Jacobian => self.random_direction(0x6e6f_6973),
         }
     }
 
     /// The tangent that the user's function was given.
-    pub(crate) fn tangent(&self) -> Vec<f64> {
-        self.probe.tangent.clone()
+    pub(crate) fn tangent(&self) -> &[f64] {
+        &self.probe.tangent
+    }
+
+    /// The same as a direction.
+    pub(crate) fn along_tangent(&self) -> Ray {
+        Ray::listed(self.probe.tangent.clone())
     }
 
     /// The analytic slope against the numeric one, along a random direction through one block.
     /// Six forwards; `None` where there is no such block or no finite difference.
     pub(crate) fn block_probe(&mut self, analytic: &[f64], block: &str) -> Option<BlockProbe> {
         let found = self.blocks.iter().find(|b| b.full_name == block)?.clone();
-        let mut direction = match self.form {
-            Form::Tangent => self.tangent(),
-            _ => self.random_direction(0x7072_6f62),
+        let ray = match self.form {
+            Form::Tangent => self.along_tangent(),
+            Form::Jacobian => self.random_direction(0x7072_6f62),
+            Form::Gradient => self.random_direction(0x7072_6f62).within(found.range.clone()),
         };
-        if self.form == Form::Gradient {
-            for (i, d) in direction.iter_mut().enumerate() {
-                if !found.range.contains(&i) {
-                    *d = 0.0;
-                }
-            }
-        }
         let outputs = self.lines_outputs();
         let mut slopes = vec![0.0; outputs];
         match self.form {
             Form::Tangent => slopes.copy_from_slice(analytic),
             Form::Gradient => {
-                slopes[0] = analytic.iter().zip(&direction).map(|(g, d)| g * d).sum();
+                slopes[0] = ray.product(self.home(), analytic).0;
             }
             Form::Jacobian => {
-                for (j, slope) in slopes.iter_mut().enumerate() {
-                    *slope = (0..direction.len())
-                        .map(|i| analytic[self.component(i, j)] * direction[i])
-                        .sum();
+                for i in ray.range.clone() {
+                    let entry = ray.entry(self.home(), i);
+                    for (j, slope) in slopes.iter_mut().enumerate() {
+                        *slope += analytic[self.component(i, j)] * entry;
+                    }
                 }
             }
         }
@@ -770,7 +821,7 @@ impl<'p> State<'p> {
         let mut rows = Vec::new();
         let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
         for h in steps {
-            let mut line = self.along(&direction);
+            let mut line = self.along(&ray);
             line.sample(h, &mut y, &mut floor)?;
             let plus = y.clone();
             line.sample(-h, &mut y, &mut floor)?;
@@ -826,10 +877,19 @@ impl<'p> State<'p> {
         }
     }
 
-    /// Root mean square of a block's scales.
-    pub(crate) fn block_scale(&self, range: std::ops::Range<usize>) -> f64 {
-        let count = range.len() as f64;
-        crate::evidence::norm(self.scales[range].iter().copied()) / count.sqrt()
+    /// The length on which parameter `i` is of order one.
+    pub(crate) fn scale_of(&self, i: usize) -> f64 {
+        self.home().scale(i)
+    }
+
+    /// Root mean square of each block's scales.
+    pub(crate) fn block_scales(&self) -> Arc<[f64]> {
+        let of_block = |(block, &typical): (&Block, &f64)| {
+            let values = &self.primal.values[block.range.clone()];
+            let scales = values.iter().map(|&v| ray::scale(v, typical));
+            crate::evidence::norm(scales) / (block.range.len() as f64).sqrt()
+        };
+        self.inputs.iter().zip(&*self.typical).map(of_block).collect()
     }
 
     pub(crate) fn output_roundoff(&self) -> f64 {
@@ -877,15 +937,17 @@ impl<'p> State<'p> {
                 }
             }
             loop {
-                let moved: Vec<f64> = home.iter().zip(&slope).map(|(v, g)| v - step * g).collect();
-                self.primal.values = moved;
+                let moving = self.primal.values.iter_mut().zip(home.iter().zip(&slope));
+                moving.for_each(|(value, (v, g))| *value = v - step * g);
                 if rate.is_some() {
+                    drop(std::mem::take(&mut slope));
                     slope = self.descent(done + 1)?;
                     break;
                 }
                 let arrived = self.revive().and_then(|()| self.eval(false, "the forward"));
                 self.base.clone_from(&self.probe.outputs);
                 if arrived.is_ok() && self.objective() < value {
+                    drop(std::mem::take(&mut slope));
                     match self.descent(done + 1) {
                         Ok(there) => slope = there,
                         Err(Failure::Diverged { .. }) => {
@@ -963,17 +1025,31 @@ pub(crate) struct BlockProbe {
     pub(crate) bound: f64,
 }
 
-/// A line along one parameter.
+/// Where one parameter stands: the number of its block, and its own number there.
+#[derive(Clone, Copy)]
+struct Place {
+    leaf: usize,
+    index: usize,
+}
+
+/// A line along one parameter. It is put back when the line is dropped.
 pub(crate) struct Coordinate<'s, 'p> {
     state: &'s mut State<'p>,
-    index: usize,
+    place: Place,
+    home: f64,
+    scale: f64,
     roundoff: f64,
+    moved: bool,
 }
 
 impl Coordinate<'_, '_> {
     fn set(&mut self, value: f64) -> Result<f64, Failure> {
-        let mut one = SetOne { index: self.index, value };
-        let session = &mut self.state.session;
+        let State { session, primal, distinct, .. } = &mut *self.state;
+        let leaf = &primal.leaves[self.place.leaf];
+        let mut one = match distinct {
+            true => SetOne::below(&leaf.steps, self.place.index, value),
+            false => SetOne::counted(leaf.range.start + self.place.index, value),
+        };
         caught("setting a parameter", || session.places(&mut one))?;
         Ok(one.value)
     }
@@ -984,33 +1060,55 @@ impl Line for Coordinate<'_, '_> {
         self.state.lines_outputs()
     }
     fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
-        let home = self.state.primal.values[self.index];
-        let stored = self.set(home + t).ok()?;
-        let called = self.state.eval(false, "the forward");
-        let restored = match called {
-            Ok(()) => self.set(home).map(|_| ()),
-            Err(_) => self.state.revive(),
-        };
-        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor))
-            .then_some(stored - home)
+        self.moved = true;
+        let stored = self.set(self.home + t).ok()?;
+        if self.state.eval(false, "the forward").is_err() {
+            self.moved = self.state.revive().is_err();
+            return None;
+        }
+        self.state.contract(y, floor).then_some(stored - self.home)
     }
     fn scale(&self) -> f64 {
-        self.state.scales[self.index]
+        self.scale
     }
     fn roundoff(&self) -> f64 {
         self.roundoff
     }
     fn magnitude(&self) -> f64 {
-        self.state.primal.values[self.index].abs()
+        self.home.abs()
     }
 }
 
-/// A line along all parameters at once.
+impl Drop for Coordinate<'_, '_> {
+    fn drop(&mut self) {
+        if self.moved {
+            // What cannot be set now cannot be set at the next step either, which says so.
+            let _ = self.set(self.home);
+        }
+    }
+}
+
+/// A line along many parameters at once. They are put back when the line is dropped.
 pub(crate) struct Direction<'s, 'p> {
     state: &'s mut State<'p>,
-    direction: &'s [f64],
+    ray: &'s Ray,
     roundoff: f64,
-    values: Vec<f64>,
+    moved: bool,
+}
+
+impl Direction<'_, '_> {
+    fn shift(&mut self, t: f64) -> Result<(), Failure> {
+        let State { session, primal, inputs, typical, .. } = &mut *self.state;
+        let (ray, home) = (self.ray, Home { blocks: inputs, values: &primal.values, typical });
+        let mut source = |first: usize, piece: &mut [f64]| {
+            ray.fill(home, first, piece);
+            for (value, home) in piece.iter_mut().zip(&home.values[first..]) {
+                *value = home + t * *value;
+            }
+        };
+        let mut shifted = SetRange::new(ray.range.clone(), &mut source);
+        caught("setting the parameters", || session.places(&mut shifted))
+    }
 }
 
 impl Line for Direction<'_, '_> {
@@ -1018,13 +1116,13 @@ impl Line for Direction<'_, '_> {
         self.state.lines_outputs()
     }
     fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
-        self.values.clear();
-        let home = &self.state.primal.values;
-        self.values.extend(home.iter().zip(self.direction).map(|(v, d)| v + t * d));
-        self.state.store(&self.values).ok()?;
-        let called = self.state.eval(false, "the forward");
-        let restored = self.state.revive();
-        (called.is_ok() && restored.is_ok() && self.state.contract(y, floor)).then_some(t)
+        self.moved = true;
+        self.shift(t).ok()?;
+        if self.state.eval(false, "the forward").is_err() {
+            self.moved = self.state.revive().is_err();
+            return None;
+        }
+        self.state.contract(y, floor).then_some(t)
     }
     fn scale(&self) -> f64 {
         1.0
@@ -1034,5 +1132,13 @@ impl Line for Direction<'_, '_> {
     }
     fn magnitude(&self) -> f64 {
         1.0
+    }
+}
+
+impl Drop for Direction<'_, '_> {
+    fn drop(&mut self) {
+        if self.moved {
+            let _ = self.state.restore(self.ray.range.clone());
+        }
     }
 }

@@ -18,7 +18,7 @@ fn json(record: &Record) -> Value {
 #[test]
 fn what_is_read_back_is_what_was_written_whatever_the_numbers() {
     let mut state = state();
-    state.evidence.analytic[0] = f64::NAN;
+    std::sync::Arc::make_mut(&mut state.evidence.analytic)[0] = f64::NAN;
     state.evidence.numeric[0] = f64::NEG_INFINITY;
     state.evidence.bound[0] = f64::INFINITY;
     state.evidence.numeric[1] = 0.1 + 0.2;

@@ -24,16 +24,16 @@ fn state(shapes: &[(&str, &[usize])], fill: impl Fn(usize) -> (f64, Verdict)) ->
             }
         })
         .collect();
-    let (numeric, verdict) = (0..start).map(fill).unzip();
+    let (numeric, verdict): (Vec<f64>, Vec<Verdict>) = (0..start).map(fill).unzip();
     let evidence = Evidence {
         tolerance: vec![2e-7; blocks.len()],
         blocks: Arc::from(blocks),
         dims: vec![("n".to_owned(), start)],
         steps: 0,
         primal: vec![0.5; start],
-        analytic: vec![1.0; start],
-        numeric,
-        bound: vec![1e-12; start],
+        analytic: vec![1.0; start].into(),
+        numeric: numeric.into(),
+        bound: vec![1e-12; start].into(),
         verdict,
         directions: Vec::new(),
     };
@@ -121,7 +121,7 @@ fn what_is_not_finite_is_shown_and_breaks_nothing() {
         assert!(state.record("f").page().contains("<span>state"), "{numeric}");
     }
     let mut nan = state(&[("w", &[1])], |_| (f64::NAN, Verdict::Wrong));
-    nan.evidence.analytic[0] = f64::INFINITY;
+    nan.evidence.analytic = vec![f64::INFINITY].into();
     assert!(nan.record("f").page().contains("<td>inf</td><td>NaN</td>"));
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradcheck_runtime::evidence::{Verdict, relative_difference};
 use gradcheck_runtime::flatten::{Flatten, Scalar};
-use gradcheck_runtime::{Settings, StateReport, check_at};
+use gradcheck_runtime::{Method, Settings, StateReport, check_at};
 
 use super::faults::{Fault, Site};
 use super::oracle::{Derivatives, Floors, Witness, visible};
@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// Only this state of each function and class.
     pub(crate) state: Option<u64>,
     pub(crate) threads: usize,
+    /// How the numeric side of ours is had.
+    pub(crate) method: Method,
     /// Only with differences, or only without.
     pub(crate) only: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Default for Plan {
             seed: 1,
             state: None,
             threads: 2,
+            method: Method::Auto,
             only: None,
         }
     }
@@ -115,9 +118,11 @@ fn tolerance<F: Scalar>() -> f64 {
 pub(super) fn ours<F: Real + Scalar + Flatten>(
     case: &Case<F>,
     gradient: impl Fn(&Params<F>) -> Params<F>,
+    method: Method,
 ) -> StateReport {
     let mut params = case.params.clone();
-    check_at(&mut params, &Settings::default(), |p: &Params<F>| case.forward(p), gradient)
+    let settings = Settings::default().method(method);
+    check_at(&mut params, &settings, |p: &Params<F>| case.forward(p), gradient)
 }
 
 /// Names the worst component of a report, with its numbers.
@@ -220,7 +225,7 @@ fn examine<F: Real + Scalar + Flatten>(
     let limit = tolerance::<F>();
 
     if plan.fault.is_none() {
-        let report = ours(&case, |p| case.gradient(p, Bug::None));
+        let report = ours(&case, |p| case.gradient(p, Bug::None), plan.method);
         let counts = report.counts();
         let components = correct.len();
         let seen = Seen {
@@ -247,7 +252,8 @@ fn examine<F: Real + Scalar + Flatten>(
         let Some(here) = wrong(&case.params) else { continue };
         let here = here.flat();
         let shows = visible(&correct, &here, limit, |i| floors.at(i));
-        let report = ours(&case, |p| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None)));
+        let or_right = |p: &_| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None));
+        let report = ours(&case, or_right, plan.method);
         let caught = report.is_wrong();
         planted.push(Planted {
             job,

@@ -15,6 +15,8 @@
 //!     --full           a row for each function in each class, and for each fault diagnosed
 //!     --words          only the table of what the diagnosis says
 //!     --threads N      2 by default
+//!     --method NAME    exhaustive, directional or auto, the default; as in
+//!                      --method directional --subject "network 7521" --state 0 --fault ""
 //!     --only NAME      `differences`, or `exact`: without them, on a tape (`exact = F`)
 //! ```
 //!
@@ -47,6 +49,8 @@ struct Options {
 }
 
 fn read_options() -> Result<Options, String> {
+    use gradcheck_runtime::Method;
+
     let (mut plan, mut full, mut words) = (Plan::default(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -62,6 +66,14 @@ fn read_options() -> Result<Options, String> {
             "--faults" => plan.faults = number()?,
             "--seed" => plan.seed = number()?,
             "--state" => plan.state = Some(number()?),
+            "--method" => {
+                plan.method = match value.as_str() {
+                    "auto" => Method::Auto,
+                    "exhaustive" => Method::Exhaustive,
+                    "directional" => Method::Directional { probes: 2 },
+                    _ => return Err(format!("--method {value}: exhaustive, directional or auto")),
+                }
+            }
             "--threads" => plan.threads = number()?.max(1) as usize,
             "--class" => plan.class = Some(value),
             "--subject" => plan.subject = Some(value),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gradcheck_runtime::Method;
 use gradcheck_runtime::diagnose::{Finding, Kind, Place, diagnose};
 use gradcheck_runtime::evidence::Verdict;
 use gradcheck_runtime::flatten::{Flatten, Scalar};
@@ -146,7 +147,7 @@ fn show<F: Real + Scalar + Flatten>(
             None => correct(),
         }
     };
-    let report = ours(&case, wrong);
+    let report = ours(&case, wrong, Method::Auto);
     if report.failure.is_some() {
         return None;
     }

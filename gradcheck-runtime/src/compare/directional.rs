@@ -5,14 +5,23 @@
 //! its error bound, not against the tolerance: one wrong component among many thousands is far
 //! below the tolerance of the whole, and far above the rounding of a slope. Where a slope is
 //! off, the set of components is halved until the wrong ones are found: the half that was not
-//! measured is off by the rest.
+//! measured is off by the rest. What a name is given to has been measured by itself, as the
+//! exhaustive method measures it: a slope alone accuses nobody of less than the tolerance.
+//!
+//! Steps go from wide to narrow. On a wide one, extrapolated with its neighbour, rounding hides
+//! least: some 1e5 times the forward's noise, where a plain difference at the usual step leaves
+//! a million times as much. But a direction through thousands of parameters meets kinks
+//! everywhere, and only narrow steps are clear of them. A slope that agrees on any step agrees;
+//! one that is off by the same on several is off.
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
-use crate::evidence::{Evidence, Slope, Verdict, norm};
+use crate::evidence::{Column, Evidence, Slope, Verdict};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, Line, Noise};
 use crate::random;
+use crate::ray::Ray;
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -22,12 +31,21 @@ const SEARCH: usize = 2_500;
 const NAMED: usize = 64;
 /// Blocks up to this size are measured component by component once they are known to be wrong
 /// as a whole; of larger ones a sample is.
-const WHOLE: usize = 20_000;
-const SAMPLE_OF_WRONG: usize = 512;
+const WHOLE: usize = 4_000;
+const SAMPLE_OF_WRONG: usize = 96;
+/// Parts of a block that are all off before some single components are asked whether the whole
+/// block is wrong, and how many of these must be.
+const ALL_OFF: usize = 8;
+const ASKED: usize = 8;
+const OF_ASKED: usize = 6;
+
+/// The steps of a slope over the widest one: two halvings to extrapolate with, then narrower by
+/// a quarter at a time.
+const RUNGS: [f64; 7] = [1.0, 0.5, 0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
 
 /// Entry of a direction at a component: random sign, 0.5 to 1.5.
 pub(super) fn entry(tag: u64, component: usize) -> f64 {
-    random::signed_magnitude(tag, component as u64)
+    crate::ray::unit_entry(tag, component)
 }
 
 /// Judges a gradient by `probes` directions through each block and through all of them, and by
@@ -41,33 +59,35 @@ pub(super) fn directional(
     sample: usize,
 ) -> Result<Evidence, Failure> {
     let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric.clone_from(&evidence.analytic);
+    evidence.numeric = Column::like(&evidence.analytic);
+    evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
     let mut search = Search {
-        bench: bench(state, settings, &evidence),
-        scales: evidence.blocks.iter().map(|b| state.block_scale(b.range.clone())).collect(),
-        direction: vec![0.0; evidence.analytic.len()],
+        bench: bench(state, settings),
+        scales: state.block_scales(),
         suspects: Vec::new(),
-        gap: 0.0,
+        clear: 0,
         spent: 0,
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
-        let (mut clear, mut kinked) = (true, false);
-        for probe in 0..probes {
+        let (mut agreed, mut kinked, mut wrong) = (false, false, false);
+        search.clear = 0;
+        let (mut probe, mut wanted) = (0, probes);
+        while probe < wanted {
             let tag =
                 random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
             let slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
-            clear &= slope.verdict == Verdict::Agrees;
+            probe += 1;
+            agreed |= slope.verdict == Verdict::Agrees;
+            wrong |= slope.verdict == Verdict::Wrong;
             evidence.directions.push(slope.clone());
+            if slope.verdict == Verdict::Undecided {
+                // A kink close by, as a rule: another direction need not meet it.
+                wanted = (wanted + 1).min(2 * probes);
+            }
             if slope.verdict == Verdict::Kink {
                 // Off the kink the direction tells; there the block is judged.
-                let (b, range) = (b..b + 1, block.range.clone());
-                match search.aside(state, &evidence, b.clone(), range.clone(), tag)? {
-                    Verdict::Wrong => search.measure_block(state, &mut evidence, b.start),
-                    Verdict::Agrees => evidence.verdict[range].fill(Verdict::Kink),
-                    Verdict::Kink | Verdict::Undecided => {}
-                }
-                kinked |= evidence.verdict[block.range.start] == Verdict::Kink;
+                kinked |= search.aside(state, &mut evidence, b, tag)? == Verdict::Agrees;
                 break;
             }
             if slope.verdict == Verdict::Wrong {
@@ -81,16 +101,16 @@ pub(super) fn directional(
                 }
             }
         }
-        for i in block.range.clone() {
-            if evidence.bound[i].is_infinite() {
-                let unseen = match clear {
-                    true => Verdict::Agrees,
-                    false if kinked => Verdict::Kink,
-                    false => Verdict::Undecided,
-                };
-                evidence.verdict[i] = unseen;
-            }
-        }
+        let unseen = match agreed && !wrong {
+            true => Verdict::Agrees,
+            false if kinked => Verdict::Kink,
+            false => Verdict::Undecided,
+        };
+        let measured = evidence.bound.own(block.range.clone());
+        let measured: Vec<usize> = measured.filter(|&i| evidence.bound[i].is_finite()).collect();
+        let own: Vec<Verdict> = measured.iter().map(|&i| evidence.verdict[i]).collect();
+        evidence.verdict[block.range.clone()].fill(unseen);
+        measured.iter().zip(own).for_each(|(&i, own)| evidence.verdict[i] = own);
         search.sample(state, &mut evidence, b, sample);
     }
     if blocks.len() > 1 {
@@ -101,9 +121,8 @@ pub(super) fn directional(
     }
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
-    let open =
-        |i: &usize| evidence.verdict[*i] == Verdict::Undecided && evidence.bound[*i].is_finite();
-    if (0..evidence.analytic.len()).any(|i| open(&i)) {
+    let open = |i| evidence.verdict[i] == Verdict::Undecided && evidence.bound[i].is_finite();
+    if evidence.bound.own(0..evidence.analytic.len()).any(open) {
         let around = state.around();
         lenient(&mut evidence, &around);
     }
@@ -113,11 +132,10 @@ pub(super) fn directional(
 struct Search {
     bench: Bench,
     /// Length on which each block's parameters are of order one.
-    scales: Vec<f64>,
-    direction: Vec<f64>,
+    scales: Arc<[f64]>,
     suspects: Vec<super::Suspect>,
-    /// By how much the one-sided slopes of the last central difference differ.
-    gap: f64,
+    /// The step from which on the last slope was clear of kinks: the next one begins there.
+    clear: usize,
     spent: usize,
 }
 
@@ -129,20 +147,6 @@ struct Off {
 }
 
 impl Search {
-    fn point(&mut self, evidence: &Evidence, blocks: Range<usize>, range: Range<usize>, tag: u64) {
-        self.direction.fill(0.0);
-        for b in blocks {
-            let own = &evidence.blocks[b].range;
-            for i in own.start.max(range.start)..own.end.min(range.end) {
-                self.direction[i] = self.scales[b] * entry(tag, i);
-            }
-        }
-    }
-
-    fn analytic(&self, evidence: &Evidence, range: Range<usize>) -> f64 {
-        range.map(|i| evidence.analytic[i] * self.direction[i]).sum()
-    }
-
     /// The slope along a direction through `range`, judged against its own error bound.
     fn slope(
         &mut self,
@@ -152,88 +156,131 @@ impl Search {
         range: Range<usize>,
         tag: u64,
     ) -> Slope {
-        self.point(evidence, blocks.clone(), range.clone(), tag);
-        let analytic = self.analytic(evidence, range.clone());
-        let products = range.clone().map(|i| evidence.analytic[i] * self.direction[i]);
-        let reference = 2.0 * norm(products);
+        let ray = Ray::random(tag, &self.scales, range.clone());
+        let (analytic, size) = ray.product(state.home(), &evidence.analytic);
+        let reference = 2.0 * size;
         // The user's own rounding, summed along the direction.
         let own = 16.0 * state.primal.roundoff() * reference;
-        let precision = self.bench.tolerance[range.start] * reference;
+        let precision = evidence.tolerance_of(range.start) * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
-        let found = |verdict, numeric: f64, bound: f64| Slope {
+        let found = |verdict, read: Read| Slope {
             range: range.clone(),
             tag,
             scale,
             analytic,
-            numeric,
-            bound: bound + own,
+            numeric: read.slope,
+            bound: read.bound + own,
             reference,
             verdict,
         };
-        // From the step where rounding and truncation balance down, by a quarter at a time: a
-        // direction through thousands of parameters meets kinks everywhere, and only narrow
-        // steps are clear of them.
-        let mut step = state.primal.roundoff().cbrt();
-        let mut seen: Vec<(f64, f64)> = Vec::new();
-        for _ in 0..4 {
-            let gap = self.gap;
-            let Some((numeric, noise)) = self.central(state, step) else {
-                return found(Verdict::Undecided, f64::NAN, f64::INFINITY);
+        let mut before: Option<(Rung, Option<Read>)> = None;
+        let mut seen: Vec<Read> = Vec::new();
+        let widest = widest_step(state);
+        let first = self.clear.min(RUNGS.len() - 3);
+        for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
+            // Out of the domain: a narrower step may be within.
+            let Some(rung) = self.rung(state, &ray, widest * ratio) else {
+                before = None;
+                continue;
             };
-            let off = (analytic - numeric).abs();
-            if off <= noise + own {
-                let sure = noise <= precision || (reference == 0.0 && numeric == 0.0);
+            let plain = Read { slope: rung.slope, bound: rung.noise, jump: 0.0, unsure: 0.0 };
+            let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
+            let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
+            if let Some(agreeing) = [Some(plain), read].into_iter().flatten().find(agrees) {
+                self.clear = k.saturating_sub(1);
+                let flat = reference == 0.0 && agreeing.slope == 0.0;
+                let sure = agreeing.bound <= precision || flat;
                 let verdict = if sure { Verdict::Agrees } else { Verdict::Undecided };
-                return found(verdict, numeric, noise);
+                return found(verdict, agreeing);
             }
-            seen.push((numeric, noise));
-            if let [.., a, b] = seen[..] {
-                let (a, b) = (analytic - a.0, analytic - b.0);
-                let same = (a - b).abs() <= 0.05 * a.abs();
-                // One-sided slopes that stay apart: the state is on a kink.
-                if self.gap > 0.5 * gap && self.gap > 0.02 * b.abs() && self.gap > 8.0 * noise {
-                    return found(Verdict::Kink, numeric, noise + self.gap);
+            if let (Some(read), Some((wider, earlier))) = (read, &before) {
+                let off = analytic - read.slope;
+                // The same by plain differences of two steps, far beyond their noise.
+                let plainly = {
+                    let (a, b) = (analytic - wider.slope, analytic - rung.slope);
+                    (a - b).abs() <= 0.05 * a.abs()
+                        && b.abs() > 20.0 * (rung.noise + own)
+                        && read.jump <= 0.02 * b.abs() + read.unsure
+                };
+                let spread = earlier.map(|earlier| (read.slope - earlier.slope).abs());
+                let again = earlier.zip(spread).is_some_and(|(earlier, spread)| {
+                    spread <= 0.1 * off.abs() + earlier.bound + read.bound
+                        && off.abs() > 2.0 * (read.bound + own)
+                        && read.jump <= 0.1 * off.abs() + read.unsure
+                });
+                if plainly || again {
+                    let spread = spread.unwrap_or((wider.slope - rung.slope).abs());
+                    return found(Verdict::Wrong, Read { bound: read.bound + spread, ..read });
                 }
-                if same && b.abs() > 20.0 * (noise + own) {
-                    let spread = (a - b).abs();
-                    return found(Verdict::Wrong, numeric, noise + spread);
+                // One-sided slopes that stay apart by the same: the state is on a kink.
+                if let Some(earlier) = earlier
+                    && rung.step < 1.5 * usual_step(state)
+                    && read.jump > 0.1 * off.abs()
+                    && read.jump > 4.0 * read.unsure
+                    && (read.jump - earlier.jump).abs() <= 0.2 * read.jump
+                {
+                    let bound = read.bound + read.jump;
+                    return found(Verdict::Kink, Read { bound, ..read });
                 }
             }
-            step *= 0.25;
+            seen.push(Read { jump: read.map_or(0.0, |read| read.jump), ..plain });
+            before = Some((rung, read));
         }
-        // The same difference at every step is the gradient's; one that changes is truncation's,
-        // or a kink's.
-        let (low, high) = seen.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
-            let off = analytic - s.0;
-            (low.min(off), high.max(off))
-        });
-        let (numeric, noise) = seen[1];
+        // The same difference at every narrow step is the gradient's; one that changes is
+        // truncation's, or a kink's.
+        let unknown =
+            Read { slope: f64::NAN, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
+        let narrow = &seen[seen.len().saturating_sub(3)..];
+        let Some(&last) = narrow.first() else { return found(Verdict::Undecided, unknown) };
+        let (low, high) =
+            narrow.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
+                let off = analytic - s.slope;
+                (low.min(off), high.max(off))
+            });
         let spread = high - low;
-        let persists = low * high > 0.0 && spread <= 0.5 * low.abs().max(high.abs());
-        let kinked = self.gap > 0.1 * low.abs().max(high.abs());
+        let off = low.abs().max(high.abs());
+        let persists = low * high > 0.0 && spread <= 0.5 * off;
+        let kinked = narrow.iter().any(|read| read.jump > 0.1 * off);
         let verdict = match persists {
             true if kinked => Verdict::Kink,
             true => Verdict::Wrong,
             false => Verdict::Undecided,
         };
-        found(verdict, numeric, noise + spread)
+        found(verdict, Read { bound: last.bound + spread, ..last })
     }
 
-    /// The same direction's verdict a little off the state, with the gradient there.
+    /// A block's direction a little off the state, with the gradient there. What is found to be
+    /// wrong there is judged here as what stands next to a kink is.
     fn aside(
         &mut self,
         state: &mut State<'_>,
-        evidence: &Evidence,
-        blocks: Range<usize>,
-        range: Range<usize>,
+        evidence: &mut Evidence,
+        block: usize,
         tag: u64,
     ) -> Result<Verdict, Failure> {
+        let range = evidence.blocks[block].range.clone();
         let mut verdict = Verdict::Undecided;
         for trial in 0..3 {
             let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-            let there = Evidence { analytic: gradient, ..evidence.clone() };
-            verdict = self.slope(state, &there, blocks.clone(), range.clone(), tag).verdict;
+            let mut there = Evidence { analytic: Arc::new(gradient), ..evidence.clone() };
+            let slope = self.slope(state, &there, block..block + 1, range.clone(), tag);
+            verdict = slope.verdict;
+            let mut named = Vec::new();
+            if verdict == Verdict::Wrong {
+                let before = self.suspects.len();
+                self.find(state, &mut there, block, &slope);
+                named.extend(self.suspects.drain(before..).map(|suspect| suspect.component));
+            }
             state.move_back(home)?;
+            for i in named {
+                if !self.component(state, evidence, i) {
+                    let off = there.analytic[i] - there.numeric[i];
+                    let numeric = evidence.analytic[i] - off;
+                    let finding = Finding::Wrong { near_kink: true };
+                    let estimate = Estimate { numeric, bound: there.bound[i], finding };
+                    record(evidence, i, &estimate, &mut self.suspects);
+                }
+            }
             if matches!(verdict, Verdict::Agrees | Verdict::Wrong) {
                 break;
             }
@@ -241,33 +288,44 @@ impl Search {
         Ok(verdict)
     }
 
-    /// Central difference along the direction at hand, and the bound of its noise.
-    fn central(&mut self, state: &mut State<'_>, step: f64) -> Option<(f64, f64)> {
+    /// One central difference along a direction.
+    fn rung(&mut self, state: &mut State<'_>, ray: &Ray, step: f64) -> Option<Rung> {
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 2;
-        let mut line = state.along(&self.direction);
+        let mut line = state.along(ray);
         line.sample(step, &mut y, &mut floor)?;
         let (plus, ahead) = (y[0], floor[0]);
         line.sample(-step, &mut y, &mut floor)?;
         let Noise { level, ratio } = self.bench.noise[0];
         let noise = level.max(ratio * ahead.max(floor[0]));
-        self.gap = (plus + y[0]).abs() / step;
-        Some(((plus - y[0]) / (2.0 * step), 6.0 * noise / step))
+        Some(Rung {
+            step,
+            slope: (plus - y[0]) / (2.0 * step),
+            noise: 6.0 * noise / step,
+            gap: (plus + y[0]) / step,
+        })
     }
 
-    /// A quick slope through part of a block: one central difference.
+    /// By how much the slope through part of a block is off, and the bound of its noise: one
+    /// central difference, or, where so little is off that it would drown in it, two wide ones.
     fn part(
         &mut self,
         state: &mut State<'_>,
         evidence: &Evidence,
-        block: usize,
         range: Range<usize>,
         tag: u64,
+        faint: bool,
     ) -> Option<(f64, f64)> {
-        self.point(evidence, block..block + 1, range.clone(), tag);
-        let analytic = self.analytic(evidence, range);
-        let step = state.primal.roundoff().cbrt();
-        self.central(state, step).map(|(numeric, noise)| (analytic - numeric, noise))
+        let ray = Ray::random(tag, &self.scales, range);
+        let (analytic, _) = ray.product(state.home(), &evidence.analytic);
+        if !faint {
+            let rung = self.rung(state, &ray, usual_step(state))?;
+            return Some((analytic - rung.slope, rung.noise));
+        }
+        let widest = widest_step(state);
+        let wide = self.rung(state, &ray, widest * RUNGS[1])?;
+        let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
+        Some((analytic - read.slope, read.bound))
     }
 
     /// Halves the components of a block that is off until the wrong ones stand alone.
@@ -279,12 +337,11 @@ impl Search {
         slope: &Slope,
     ) {
         let range = slope.range.clone();
-        let mut open = vec![Off {
-            range: range.clone(),
-            by: slope.analytic - slope.numeric,
-            bound: slope.bound,
-        }];
-        let mut named = 0;
+        let by = slope.analytic - slope.numeric;
+        let mut open = vec![Off { range: range.clone(), by, bound: slope.bound }];
+        let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
+        let faint = by.abs() < 50.0 * usual;
+        let (mut named, mut asked) = (0, false);
         let begun = self.spent;
         while let Some(at) = widest(&open) {
             // Off nearly everywhere: a fault of the block, not of some components.
@@ -294,10 +351,17 @@ impl Search {
                 self.measure_block(state, evidence, block);
                 return;
             }
+            if open.len() >= ALL_OFF && covered == range.len() && range.len() > 64 && !asked {
+                asked = true;
+                if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
+                    self.measure_block(state, evidence, block);
+                    return;
+                }
+            }
             let Off { range, by, bound } = open.swap_remove(at);
             if range.len() == 1 {
                 let i = range.start;
-                let wrong = self.seen_twice(state, evidence, block, i, by, slope.tag)
+                let wrong = self.seen_twice(state, evidence, i, by, slope.tag)
                     || self.component(state, evidence, i);
                 named += usize::from(wrong);
                 continue;
@@ -305,11 +369,12 @@ impl Search {
             let middle = range.start + range.len() / 2;
             let halves = [range.start..middle, middle..range.end];
             let Some((left, noise)) =
-                self.part(state, evidence, block, halves[0].clone(), slope.tag)
+                self.part(state, evidence, halves[0].clone(), slope.tag, faint)
             else {
                 continue;
             };
-            let offs = [(left, noise), (by - left, bound + noise)];
+            // Errors of independent evaluations.
+            let offs = [(left, noise), (by - left, bound.hypot(noise))];
             let before = open.len();
             for (half, (by, bound)) in halves.into_iter().zip(offs) {
                 if by.abs() > bound {
@@ -325,24 +390,46 @@ impl Search {
         }
     }
 
+    /// Whether most components of a block are off, by a few of them.
+    fn is_dense(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        range: Range<usize>,
+        tag: u64,
+        faint: bool,
+    ) -> bool {
+        let mut off = 0;
+        for k in 0..ASKED {
+            let i = drawn(state, range.clone(), 0x6465_6e73, k);
+            if let Some((by, bound)) = self.part(state, evidence, i..i + 1, tag, faint) {
+                off += usize::from(by.abs() > bound);
+            }
+            // So many can no longer be off.
+            if k + 1 - off > ASKED - OF_ASKED {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Halving has measured the component once; a second step that shows the same difference
     /// makes it wrong.
     fn seen_twice(
         &mut self,
         state: &mut State<'_>,
         evidence: &mut Evidence,
-        block: usize,
         i: usize,
         by: f64,
         tag: u64,
     ) -> bool {
-        self.point(evidence, block..block + 1, i..i + 1, tag);
-        let entry = self.direction[i];
+        let ray = Ray::random(tag, &self.scales, i..i + 1);
+        let entry = ray.entry(state.home(), i);
         // One side will do: it need only show the same difference once more.
-        let step = 4.0 * state.primal.roundoff().cbrt();
+        let step = 4.0 * usual_step(state);
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
-        let mut line = state.along(&self.direction);
+        let mut line = state.along(&ray);
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
@@ -351,7 +438,7 @@ impl Search {
         let g = evidence.analytic[i];
         let (first, second) = (by / entry, g - y[0] / (step * entry));
         let numeric = g - first;
-        let allowed = self.bench.tolerance[i] * (g.abs() + numeric.abs());
+        let allowed = evidence.tolerance_of(i) * (g.abs() + numeric.abs());
         let same = (first - second).abs() <= 0.1 * second.abs();
         // Far beyond the bound, for two steps are few.
         if !same || first.abs() <= 10.0 * (allowed + noise) {
@@ -366,7 +453,7 @@ impl Search {
     /// Measures one component by itself; true if it is wrong.
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
         let before = state.forwards;
-        let tolerance = self.bench.tolerance[i];
+        let tolerance = evidence.tolerance_of(i);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
         record(evidence, i, &estimate, &mut self.suspects);
         self.spent += state.forwards - before;
@@ -378,8 +465,29 @@ impl Search {
         let range = evidence.blocks[block].range.clone();
         if range.len() <= WHOLE {
             exhaustive_over(state, evidence, &mut self.bench, range, &mut self.suspects);
-        } else {
-            self.sample(state, evidence, block, SAMPLE_OF_WRONG);
+            return;
+        }
+        // In a square block with the component across the diagonal: so a transposition shows.
+        let rows = match evidence.blocks[block].shape[..] {
+            [rows, columns] if rows == columns => rows,
+            _ => 0,
+        };
+        let tag = random::hash(state.seed(), 0x7768_6f6c);
+        for k in 0..SAMPLE_OF_WRONG {
+            let mut i = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k);
+            if rows > 0 && k % 2 == 1 {
+                let pair = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k - 1);
+                let (row, column) = ((pair - range.start) / rows, (pair - range.start) % rows);
+                i = range.start + column * rows + row;
+            }
+            if evidence.bound[i].is_finite() {
+                continue;
+            }
+            let off = self.part(state, evidence, i..i + 1, tag, false);
+            let quick = off.is_some_and(|(by, _)| self.seen_twice(state, evidence, i, by, tag));
+            if !quick {
+                self.component(state, evidence, i);
+            }
         }
     }
 
@@ -393,9 +501,7 @@ impl Search {
     ) {
         let range = evidence.blocks[block].range.clone();
         for k in 0..count.min(range.len()) {
-            let draw =
-                random::unit(random::hash(state.seed(), 0x7361_6d70 + block as u64), k as u64);
-            let i = range.start + (draw * range.len() as f64) as usize;
+            let i = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k);
             if evidence.bound[i].is_infinite() {
                 self.component(state, evidence, i);
             }
@@ -403,7 +509,125 @@ impl Search {
     }
 }
 
+/// A component of a range, drawn at random.
+fn drawn(state: &State<'_>, range: Range<usize>, tag: u64, k: usize) -> usize {
+    let draw = random::unit(random::hash(state.seed(), tag), k as u64);
+    range.start + (draw * range.len() as f64) as usize
+}
+
+/// The step at which rounding and truncation of a plain central difference balance.
+fn usual_step(state: &State<'_>) -> f64 {
+    state.primal.roundoff().cbrt()
+}
+
+/// The same for one that is extrapolated.
+fn widest_step(state: &State<'_>) -> f64 {
+    0.5 * state.primal.roundoff().powf(0.2)
+}
+
+/// One central difference.
+#[derive(Clone, Copy)]
+struct Rung {
+    step: f64,
+    slope: f64,
+    /// Bound of the rounding in the slope.
+    noise: f64,
+    /// By how much the one-sided slopes differ.
+    gap: f64,
+}
+
+/// What one or two central differences say.
+#[derive(Clone, Copy)]
+struct Read {
+    slope: f64,
+    bound: f64,
+    /// What is left of the gap between the one-sided slopes at step 0, in magnitude.
+    jump: f64,
+    /// The rounding in it.
+    unsure: f64,
+}
+
+impl Rung {
+    /// Richardson's extrapolation with a wider step.
+    fn extrapolated(&self, wider: &Rung) -> Read {
+        let ratio = wider.step / self.step;
+        let square = ratio * ratio;
+        let correction = (self.slope - wider.slope) / (square - 1.0);
+        let rounding = (square * self.noise + wider.noise) / (square - 1.0);
+        Read {
+            slope: self.slope + correction,
+            // What is left is smaller by the square of the step once more.
+            bound: rounding + 0.02 * correction.abs(),
+            jump: ((ratio * self.gap - wider.gap) / (ratio - 1.0)).abs(),
+            unsure: 2.0 * (ratio * self.noise + wider.noise) / (ratio - 1.0),
+        }
+    }
+}
+
 /// The largest open set: halving in breadth shows early whether a fault is dense.
 fn widest(open: &[Off]) -> Option<usize> {
     (0..open.len()).max_by_key(|&k| open[k].range.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::check::{StateReport, check_at};
+    use crate::settings::Method;
+
+    /// `tanh(z) + |w|^2 / (2 n)` with `z = a . w`; one coefficient is a thousandth of the others.
+    const SMALL: (usize, usize) = (37, 11);
+
+    fn weights(n: usize) -> Array2<f64> {
+        Array2::from_shape_fn((n, n), |(i, j)| {
+            let size = random::signed_magnitude(5, (i * n + j) as u64) / n as f64;
+            if (i, j) == SMALL { 1e-3 * size } else { size }
+        })
+    }
+
+    fn check(n: usize, fault: impl Fn(&mut Array2<f64>)) -> StateReport {
+        let a = weights(n);
+        let mut w =
+            Array2::from_shape_fn((n, n), |(i, j)| random::signed_magnitude(6, (i * n + j) as u64));
+        let count = (n * n) as f64;
+        let forward =
+            |w: &Array2<f64>| (&a * w).sum().tanh() + w.mapv(|w| w * w).sum() / (2.0 * count);
+        let gradient = |w: &Array2<f64>| {
+            let z = (&a * w).sum();
+            let mut g = &a * (1.0 - z.tanh().powi(2)) + w / count;
+            fault(&mut g);
+            g
+        };
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        check_at(&mut w, &settings, forward, gradient)
+    }
+
+    fn wrong(report: &StateReport) -> Vec<usize> {
+        let verdicts = report.evidence.verdict.iter().enumerate();
+        verdicts.filter(|(_, v)| **v == Verdict::Wrong).map(|(i, _)| i).collect()
+    }
+
+    /// The error is some 1e-9 of the forward: beyond a plain difference at the usual step.
+    #[test]
+    fn a_faint_entry_among_many_has_a_name() {
+        let right = check(70, |_| {});
+        assert!(!right.is_wrong(), "{right}");
+        assert_eq!(right.counts().agreed, 4900);
+        let report = check(70, |g| g[SMALL] += 1e-9);
+        assert_eq!(wrong(&report), [SMALL.0 * 70 + SMALL.1], "{report}");
+    }
+
+    /// A fault of the whole block is measured on a sample, and no component of it is halved for.
+    #[test]
+    fn a_dense_fault_is_not_hunted_down() {
+        let report = check(70, |g| *g *= 1.5);
+        assert!(report.is_wrong());
+        let named = wrong(&report).len();
+        assert!(named >= SAMPLE_OF_WRONG / 2, "{named}");
+        assert!(report.forward_calls < 800, "{}", report.forward_calls);
+        let few = check(70, |g| (0..5).for_each(|k| g[(7 * k, 13 * k)] *= 2.0));
+        assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
+    }
 }

@@ -6,7 +6,9 @@
 //! error bound. There is no threshold but the tolerance: a component that is off by more than the
 //! tolerance and the tape's bound is held against what rounding the user's own formula may have
 //! cost, then against a difference, and near a tie against the tape at states aside.
-use super::{Bench, tolerances, unjudged};
+use std::sync::Arc;
+
+use super::{Bench, unjudged};
 use crate::case::Draw;
 use crate::evidence::{Evidence, Verdict, norm};
 use crate::failure::Failure;
@@ -81,25 +83,24 @@ pub(crate) fn judge(
         }
     };
     let mut evidence = unjudged(state, settings, analytic, steps);
-    if recorded.stepped && !slope_holds(state, settings, &recorded, &evidence) {
+    if recorded.stepped && !slope_holds(state, settings, &recorded) {
         let reason = "the forward rounds, and its slope is not that of the tape";
         state.notes.push(format!("differences in place of the tape: {reason}"));
-        return super::judge(state, settings, evidence.analytic, steps, cases);
+        return super::judge(state, settings, analytic_of(evidence), steps, cases);
     }
-    evidence.numeric.clone_from(&recorded.derivative);
-    evidence.bound.clone_from(&recorded.bound);
-    let tolerance = tolerances(&evidence);
-    let open = agree(&mut evidence, &tolerance);
+    evidence.numeric = recorded.derivative.clone().into();
+    evidence.bound = recorded.bound.clone().into();
+    let open = agree(&mut evidence);
     if !open.is_empty() {
-        let suspects = allow_for_rounding(state, &recorded, &mut evidence, &tolerance, &open);
+        let suspects = allow_for_rounding(state, &recorded, &mut evidence, &open);
         let Some(near) = confirm(state, settings, &recorded, &mut evidence, &suspects) else {
             state.notes.push(REFUTED.to_owned());
-            return super::judge(state, settings, evidence.analytic, steps, cases);
+            return super::judge(state, settings, analytic_of(evidence), steps, cases);
         };
         let aside = Aside { settings, on_tape: &mut on_tape, suspects, near };
-        if !aside.judge(state, &mut evidence, &tolerance, recorded.doubt.is_some())? {
+        if !aside.judge(state, &mut evidence, recorded.doubt.is_some())? {
             state.notes.push(REFUTED.to_owned());
-            return super::judge(state, settings, evidence.analytic, steps, cases);
+            return super::judge(state, settings, analytic_of(evidence), steps, cases);
         }
     }
     if let Some(note) = recorded.doubt
@@ -114,6 +115,11 @@ pub(crate) fn judge(
     Ok(evidence)
 }
 
+/// The gradient that was to be judged, which nobody else holds.
+fn analytic_of(evidence: Evidence) -> Vec<f64> {
+    Arc::unwrap_or_clone(evidence.analytic)
+}
+
 /// What was noticed, in words.
 fn describe(Note { event, operation, .. }: Note) -> String {
     match event {
@@ -126,19 +132,17 @@ fn describe(Note { event, operation, .. }: Note) -> String {
 }
 
 /// Whether a difference along a random direction shows the slope that the tape has.
-fn slope_holds(
-    state: &mut State<'_>,
-    settings: &Settings,
-    recorded: &Recorded,
-    evidence: &Evidence,
-) -> bool {
-    let mut bench = super::bench(state, settings, evidence);
-    let tangent = state.form == Form::Tangent;
-    let direction = if tangent { state.tangent() } else { state.random_direction(0x736c_6f70) };
+fn slope_holds(state: &mut State<'_>, settings: &Settings, recorded: &Recorded) -> bool {
+    let mut bench = super::bench(state, settings);
+    let direction = match state.form {
+        Form::Tangent => state.along_tangent(),
+        Form::Gradient | Form::Jacobian => state.random_direction(0x736c_6f70),
+    };
+    let home = state.home();
     let slope = |j: usize| match state.form {
         Form::Tangent => recorded.derivative[j],
-        _ => (direction.iter().enumerate())
-            .map(|(i, u)| u * recorded.derivative[state.component(i, j)])
+        Form::Gradient | Form::Jacobian => (direction.range.clone())
+            .map(|i| direction.entry(home, i) * recorded.derivative[state.component(i, j)])
             .sum(),
     };
     let targets: Vec<Target> = (bench.noise.iter().enumerate())
@@ -155,11 +159,11 @@ fn slope_holds(
 }
 
 /// Settles the components that the tape alone settles, and returns the others.
-fn agree(evidence: &mut Evidence, tolerance: &[f64]) -> Vec<usize> {
+fn agree(evidence: &mut Evidence) -> Vec<usize> {
     let mut open = Vec::new();
-    for (i, &tolerance) in tolerance.iter().enumerate() {
+    for i in 0..evidence.analytic.len() {
         let (g, d, bound) = (evidence.analytic[i], evidence.numeric[i], evidence.bound[i]);
-        let allowed = tolerance * (g.abs() + d.abs());
+        let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         if (g - d).abs() <= allowed && bound <= allowed {
             evidence.verdict[i] = Verdict::Agrees;
         } else {
@@ -180,12 +184,11 @@ fn allow_for_rounding(
     state: &mut State<'_>,
     recorded: &Recorded,
     evidence: &mut Evidence,
-    tolerance: &[f64],
     open: &[usize],
 ) -> Suspects {
     let off = |evidence: &Evidence, i: usize| {
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
-        (g - d).abs() - tolerance[i] * (g.abs() + d.abs())
+        (g - d).abs() - evidence.tolerance_of(i) * (g.abs() + d.abs())
     };
     // Within the tape's own bound nothing speaks against a component, whatever its rounding.
     let beyond: Vec<usize> = (open.iter().copied())
@@ -229,10 +232,11 @@ fn own_rounding(
 ) -> Vec<f64> {
     // The tape is still that of this state: no forward on it since.
     let by_hand = recorded.roundings(state);
-    let mut own = state.spread(analytic.len(), asked.iter().copied(), REACHES);
+    let spread = state.spread(asked, REACHES);
     let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
     let least = 16.0 * state.primal.roundoff() * largest;
-    asked.iter().for_each(|&i| own[i] = own[i].max(by_hand[i]).max(least));
+    let mut own = vec![0.0; analytic.len()];
+    asked.iter().zip(spread).for_each(|(&i, seen)| own[i] = seen.max(by_hand[i]).max(least));
     own
 }
 
@@ -257,7 +261,7 @@ fn confirm(
         return Some(found);
     }
     let Near { components: near, disputed } = &mut found;
-    let mut bench = super::bench(state, settings, evidence);
+    let mut bench = super::bench(state, settings);
     let mut is_suspect = vec![false; evidence.analytic.len()];
     suspects.wrong.iter().for_each(|&i| is_suspect[i] = true);
     let lines = lines(state, &is_suspect);
@@ -276,7 +280,7 @@ fn confirm(
             }
             continue;
         }
-        let estimates = line.measure(state, &mut bench, &evidence.analytic, &components);
+        let estimates = line.measure(state, &mut bench, evidence, &evidence.analytic, &components);
         for (k, (&i, estimate)) in components.iter().zip(&estimates).enumerate() {
             if !is_suspect[i] {
                 continue;
@@ -294,7 +298,8 @@ fn confirm(
             } else if recorded.is_at_odds(i, estimate) {
                 // The same question about the tape: a difference that was only to agree with
                 // the gradient may have done so by chance.
-                let again = line.measure(state, &mut bench, &recorded.derivative, &components);
+                let again =
+                    line.measure(state, &mut bench, evidence, &recorded.derivative, &components);
                 let refuted = again[k].finding == (Finding::Wrong { near_kink: false });
                 // On a kink a difference shows the mean of both sides.
                 if recorded.doubt.is_some() || again[k].finding == Finding::Kink {
@@ -354,18 +359,20 @@ impl Line {
         }
     }
 
-    /// Differences of the components, judging `values` of all of them.
+    /// Differences of the components, judging `values` of all of them by the tolerances of the
+    /// evidence.
     fn measure(
         &self,
         state: &mut State<'_>,
         bench: &mut Bench,
+        evidence: &Evidence,
         values: &[f64],
         components: &[usize],
     ) -> Vec<Estimate> {
         let targets: Vec<Target> = (components.iter().zip(&bench.noise))
             .map(|(&i, &noise)| {
                 // No difference need see what only the tape can.
-                let tolerance = bench.tolerance[i].max(2e-7);
+                let tolerance = evidence.tolerance_of(i).max(2e-7);
                 Target { analytic: values[i], tolerance, noise }
             })
             .collect();
@@ -373,7 +380,7 @@ impl Line {
         let (kernel, epsilon) = (&mut bench.kernel, bench.epsilon);
         match *self {
             Line::Tangent => {
-                let tangent = state.tangent();
+                let tangent = state.along_tangent();
                 let line = &mut state.along(&tangent);
                 kernel.differentiate(line, epsilon, &targets, &mut estimates);
             }
@@ -402,7 +409,6 @@ impl Aside<'_, '_> {
         mut self,
         state: &mut State<'_>,
         evidence: &mut Evidence,
-        tolerance: &[f64],
         on_kink: bool,
     ) -> Result<bool, Failure> {
         if self.near.components.is_empty() {
@@ -413,7 +419,7 @@ impl Aside<'_, '_> {
         let mut confirmed = false;
         for trial in 0..ASIDE {
             let Ok((home, gradient)) = state.move_aside(trial) else { continue };
-            let far = self.look(state, &gradient, tolerance, &mut right);
+            let far = self.look(state, evidence, &gradient, &mut right);
             let refuted = match &far {
                 Some((there, far)) if !far.is_empty() => {
                     far.iter().for_each(|&i| wrong[i] = true);
@@ -451,13 +457,14 @@ impl Aside<'_, '_> {
     fn look(
         &mut self,
         state: &mut State<'_>,
+        evidence: &Evidence,
         gradient: &[f64],
-        tolerance: &[f64],
         right: &mut [bool],
     ) -> Option<(Recorded, Vec<usize>)> {
         let there = self.on_tape.record(state).ok()?.ok()?;
         let off = |i: usize| (gradient[i] - there.derivative[i]).abs();
-        let allowed = |i: usize| tolerance[i] * (gradient[i].abs() + there.derivative[i].abs());
+        let allowed =
+            |i: usize| evidence.tolerance_of(i) * (gradient[i].abs() + there.derivative[i].abs());
         let (close, mut far): (Vec<usize>, Vec<usize>) = (self.near.components.iter().copied())
             .filter(|&i| is_known(there.derivative[i], there.bound[i]))
             .partition(|&i| off(i) <= allowed(i) + there.bound[i]);
@@ -481,9 +488,9 @@ impl Aside<'_, '_> {
         asked[component] = true;
         let line = &lines(state, &asked)[0];
         let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
-        let mut bench = super::bench(state, self.settings, &evidence);
+        let mut bench = super::bench(state, self.settings);
         let components = line.components(state);
-        let estimates = line.measure(state, &mut bench, &there.derivative, &components);
+        let estimates = line.measure(state, &mut bench, &evidence, &there.derivative, &components);
         let wrong = Finding::Wrong { near_kink: false };
         components.iter().zip(&estimates).any(|(&i, e)| i == component && e.finding == wrong)
     }
@@ -504,8 +511,8 @@ impl OnTape<'_> {
             self.same_draw = true;
         }
         Tape::reset();
-        let values = state.primal.values.clone();
-        caught("setting the parameters", || session.places(&mut SetAll(&values)))?;
+        let values = &state.primal.values;
+        caught("setting the parameters", || session.places(&mut SetAll(values)))?;
         if Tape::variables() != values.len() {
             return Ok(Err("the `wrt` places are not all of the exact scalar type".to_owned()));
         }
@@ -547,8 +554,9 @@ impl OnTape<'_> {
 /// Both scalar types drew the same state.
 fn same_draw(state: &State<'_>, drawn: &Tree) -> Result<(), Failure> {
     let blocks = state.primal.blocks();
-    let differs = |i: usize| state.drawn.get(i) != drawn.values.get(i);
-    let count = state.drawn.len().max(drawn.values.len());
+    let first = state.drawn();
+    let differs = |i: usize| first.get(i) != drawn.values.get(i);
+    let count = first.len().max(drawn.values.len());
     match (0..count).find(|&i| differs(i)) {
         None => Ok(()),
         Some(i) => Err(Failure::DrawsDiffer {
@@ -557,7 +565,7 @@ fn same_draw(state: &State<'_>, drawn: &Tree) -> Result<(), Failure> {
                 .find(|b| b.range.contains(&i))
                 .map_or_else(|| format!("component {i}"), |b| b.component(i - b.range.start)),
             values: (
-                state.drawn.get(i).copied().unwrap_or(f64::NAN),
+                first.get(i).copied().unwrap_or(f64::NAN),
                 drawn.values.get(i).copied().unwrap_or(f64::NAN),
             ),
         }),
@@ -587,10 +595,10 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> (Vec<f64>, Vec<f64>) {
     for j in 0..ids.len() {
         let row = Tape::sweep(&seeds(state, ids, Some(j)));
         if state.form == Form::Tangent {
-            let terms = || row.gradient.iter().zip(&tangent).map(|(d, t)| d * t);
+            let terms = || row.gradient.iter().zip(tangent).map(|(d, t)| d * t);
             derivative[j] = terms().sum();
             let rounding = terms().map(f64::abs).sum::<f64>() * Var::ROUNDOFF;
-            let known = row.bounds.iter().zip(&tangent).map(|(b, t)| b * t.abs());
+            let known = row.bounds.iter().zip(tangent).map(|(b, t)| b * t.abs());
             // A rounding for each product and each sum.
             bound[j] = known.sum::<f64>() + (tangent.len() + 1) as f64 * rounding;
         } else {
@@ -621,7 +629,7 @@ impl Recorded {
         for j in 0..self.ids.len() {
             let row = Tape::roundings(&seeds(state, &self.ids, Some(j)));
             if state.form == Form::Tangent {
-                roundings[j] = row.iter().zip(&tangent).map(|(r, t)| r * t.abs()).sum();
+                roundings[j] = row.iter().zip(tangent).map(|(r, t)| r * t.abs()).sum();
             } else {
                 for (i, &rounding) in row.iter().enumerate() {
                     roundings[state.component(i, j)] = rounding;
