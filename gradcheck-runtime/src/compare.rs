@@ -21,6 +21,11 @@ const FITS: usize = 4_000;
 const ASIDE: usize = 24;
 
 impl Bench {
+    /// The size of the gradient around the state.
+    fn around(&mut self, state: &mut State<'_>) -> &[f64] {
+        self.around.get_or_insert_with(|| state.around())
+    }
+
     /// One component of a gradient, measured by itself.
     fn component(
         &mut self,
@@ -75,6 +80,8 @@ struct Bench {
     noise: Vec<Noise>,
     epsilon: f64,
     kernel: Kernel,
+    /// See [`State::around`]; not needed for most states.
+    around: Option<Vec<f64>>,
 }
 
 /// The numeric derivative of every component, and the verdict on each.
@@ -100,14 +107,12 @@ fn exhaustive(
         }
     }
     if evidence.verdict.contains(&Verdict::Undecided) {
-        let around = state.around();
-        lenient(&mut evidence, &around);
+        lenient(&mut evidence, bench.around(state));
         refine(state, &mut evidence, &mut bench, &mut suspects);
     }
     acquit(state, &mut evidence, &mut bench, &suspects)?;
     if evidence.verdict.contains(&Verdict::Undecided) {
-        let around = state.around();
-        lenient(&mut evidence, &around);
+        lenient(&mut evidence, bench.around(state));
     }
     Ok(evidence)
 }
@@ -252,7 +257,7 @@ fn bench(state: &mut State<'_>, settings: &Settings) -> Bench {
     let direction = state.noise_direction();
     let noise = numeric::estimate_noise(&mut state.along(&direction));
     let roundoff = state.primal.roundoff().max(state.output_roundoff());
-    Bench { noise, epsilon: settings.epsilon_at(roundoff), kernel: Kernel::default() }
+    Bench { noise, epsilon: settings.epsilon_at(roundoff), kernel: Kernel::default(), around: None }
 }
 
 fn record(
@@ -288,8 +293,8 @@ fn acquit(
     let direction = state.noise_direction();
     let inner = state.output_roundoff();
     let inner = numeric::inner_roundoff(&mut state.along(&direction), inner);
-    let around = state.around();
-    let own = state.analytic_bound(&evidence.analytic, &asked, inner, &around);
+    let around = bench.around(state);
+    let own = state.analytic_bound(&evidence.analytic, &asked, inner, around);
     let size = norm(evidence.analytic.iter().copied()).max(norm(around.iter().copied()));
     let rounding = 1e4 * state.primal.roundoff().max(inner) * size;
     let mut aside = Vec::new();

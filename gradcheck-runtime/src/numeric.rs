@@ -16,6 +16,8 @@
 //! extrapolation as Ridders uses it ("Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng.
 //! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
 
+use std::sync::LazyLock;
+
 use crate::random;
 use fit::{Basis, Fit, fit};
 
@@ -598,7 +600,6 @@ impl Kernel {
     /// Whether two wider steps come ten times closer to the analytic value than the estimate
     /// does: a forward of which a part moves in stairs shows its other part alone to narrow steps.
     fn wider_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
-        let g = target.analytic;
         let Some(reading) = self.read(j, target.noise) else { return false };
         // A kink explains that the wider ones are different: its gap is the same at any width.
         let gaps: Vec<f64> = self.usable().map(|level| level.gap(j)).collect();
@@ -607,22 +608,20 @@ impl Kernel {
             return false;
         }
         let rests_on = reading.steps[0].max(reading.steps[1]);
-        let close = |level: &&Level| {
-            level.step > rests_on
-                && !level.unchanged(j)
-                && (g - level.central(j)).abs() < 0.1 * (g - numeric).abs()
-        };
-        let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
-        steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
+        self.two_agree(j, rests_on, target.analytic, 0.1 * (target.analytic - numeric).abs())
     }
 
     /// Whether two narrow steps, which no noise known of would let speak, come a hundred times
     /// closer to the analytic value than the estimate does: no noise does that twice, but a smooth
     /// piece between two kinks, taken for noise, does.
     fn narrower_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
-        let g = target.analytic;
+        self.two_agree(j, 0.0, target.analytic, 0.01 * (target.analytic - numeric).abs())
+    }
+
+    /// Whether two steps of different size, beyond `least`, are `within` a distance of `value`.
+    fn two_agree(&self, j: usize, least: f64, value: f64, within: f64) -> bool {
         let close = |level: &&Level| {
-            !level.unchanged(j) && (g - level.central(j)).abs() < 0.01 * (g - numeric).abs()
+            level.step > least && !level.unchanged(j) && (value - level.central(j)).abs() < within
         };
         let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
         steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
@@ -825,23 +824,18 @@ fn one_sided(
 /// hardly move (the spacing is too small to show anything) or are not finite.
 fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> {
     const POINTS: usize = 10;
+    static PLACES: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        (0..POINTS).map(|k| 0.5 + k as f64 + random::unit(0x7363_6174, k as u64)).collect()
+    });
+    static QUINTIC: LazyLock<Basis> = LazyLock::new(|| {
+        let places: Vec<f64> = PLACES.iter().map(|place| place / POINTS as f64).collect();
+        Basis::powers(&places, 5)
+    });
     let outputs = line.outputs();
-    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-    let mut rows = vec![Vec::with_capacity(POINTS); outputs];
-    let mut floors = vec![0.0_f64; outputs];
-    let mut places = Vec::with_capacity(POINTS);
-    for k in 0..POINTS {
-        let place = 0.5 + k as f64 + random::unit(0x7363_6174, k as u64);
-        if line.sample(start + spacing * place, &mut y, &mut floor).is_none() {
-            return vec![None; outputs];
-        }
-        places.push(place / POINTS as f64);
-        for j in 0..outputs {
-            rows[j].push(y[j]);
-            floors[j] = floors[j].max(floor[j]);
-        }
-    }
-    let (parabola, quintic) = (Basis::powers(&places, 2), Basis::powers(&places, 5));
+    let steps = PLACES.iter().map(|place| start + spacing * place);
+    let Some(Samples { rows, floors, .. }) = Samples::take(line, steps) else {
+        return vec![None; outputs];
+    };
     rows.into_iter()
         .zip(floors)
         .map(|(row, floor)| {
@@ -849,17 +843,41 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
             if 2 * moving < POINTS - 1 {
                 return None;
             }
-            let left = |basis: &Basis, degree: usize| {
-                let rest = basis.residual(row.clone());
-                crate::evidence::norm(rest.iter().copied()) / ((POINTS - degree - 1) as f64).sqrt()
-            };
             // What a few more powers explain is curvature, not noise.
-            let (level, curved) = (left(&parabola, 2), left(&quintic, 5));
+            let (level, curved) = (QUINTIC.deviation(2, &row), QUINTIC.deviation(5, &row));
             let level = if curved < 0.1 * level { curved } else { level };
             let level = level.max(floor);
             Some(Noise { level, ratio: if floor > 0.0 { level / floor } else { 1.0 } })
         })
         .collect()
+}
+
+/// Values of a line at many steps.
+struct Samples {
+    /// The steps really taken.
+    taken: Vec<f64>,
+    /// For each output, its changes from the state.
+    rows: Vec<Vec<f64>>,
+    /// For each output, the largest rounding that a value cannot be without.
+    floors: Vec<f64>,
+}
+
+impl Samples {
+    /// `None` where the forward has no finite value.
+    fn take(line: &mut dyn Line, steps: impl Iterator<Item = f64>) -> Option<Samples> {
+        let outputs = line.outputs();
+        let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let (mut taken, mut rows) = (Vec::new(), vec![Vec::new(); outputs]);
+        let mut floors = vec![0.0_f64; outputs];
+        for step in steps {
+            taken.push(line.sample(step, &mut y, &mut floor)?);
+            for j in 0..outputs {
+                rows[j].push(y[j]);
+                floors[j] = floors[j].max(floor[j]);
+            }
+        }
+        Some(Samples { taken, rows, floors })
+    }
 }
 
 /// Rounding of an output where a coordinate has moved by all its scale and more. A value that is

@@ -390,23 +390,7 @@ impl Report {
             states.splice(failing..failing, beside);
             diagnosis = diagnose(&states);
         }
-        let mut lines = Vec::new();
-        for finding in diagnosis.findings.iter().take(FINDINGS) {
-            let mut text = finding.to_string();
-            if finding.facts.state > 0 {
-                // Another state than the one that is shown.
-                text += &format!(
-                    "\n  numbers of another failing state{}",
-                    in_brackets(&finding.facts.dims)
-                );
-            }
-            lines.extend(text.lines().map(str::to_owned));
-        }
-        if diagnosis.findings.len() > FINDINGS {
-            let more = diagnosis.findings.len() - FINDINGS;
-            lines.push(format!("and {more} more findings"));
-        }
-        lines
+        lines(&diagnosis)
     }
 
     /// The first failing state with each dimension, one at a time, at its least value, one less
@@ -454,7 +438,7 @@ impl Report {
         if found.state.failure.is_none() {
             let mut states = failing_evidence(&self.failing);
             states.extend(self.passing.iter().cloned());
-            self.diagnosis = diagnose(&states).to_string().lines().map(str::to_owned).collect();
+            self.diagnosis = lines(&diagnose(&states));
         }
         self.notes.insert(format!(
             "the time limit of {} was reached while a smaller case was looked for",
@@ -852,10 +836,25 @@ impl Found {
     }
 }
 
-/// ` (n = 3, m = 4)`, or nothing.
-fn dims(dims: &[(String, usize)]) -> String {
-    let dims: Vec<String> = dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
-    if dims.is_empty() { String::new() } else { format!(" ({})", dims.join(", ")) }
+/// A diagnosis as the report prints it: no more than [`FINDINGS`], each with the state of its numbers.
+fn lines(diagnosis: &diagnose::Diagnosis) -> Vec<String> {
+    let mut lines = Vec::new();
+    for finding in diagnosis.findings.iter().take(FINDINGS) {
+        let mut text = finding.to_string();
+        if finding.facts.state > 0 {
+            // Another state than the one that is shown.
+            text += &format!(
+                "\n  numbers of another failing state{}",
+                in_brackets(&finding.facts.dims)
+            );
+        }
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    if diagnosis.findings.len() > FINDINGS {
+        let more = diagnosis.findings.len() - FINDINGS;
+        lines.push(format!("and {more} more findings"));
+    }
+    lines
 }
 
 fn failing_evidence(failing: &[(Case, StateReport)]) -> Vec<Evidence> {
@@ -874,7 +873,7 @@ fn write_stopped(out: &mut Page, stopped: &Stopped) {
         1 => "a state of 1 training step".to_owned(),
         k => format!("a state of {k} training steps"),
     };
-    let state = format!("{state}{}", dims(&stopped.dims));
+    let state = format!("{state}{}", in_brackets(&stopped.dims));
     let before = match returned {
         0 => "No call of forward or gradient came back".to_owned(),
         1 => format!("1 call of forward or gradient came back, after {pace}"),

@@ -123,8 +123,7 @@ pub(super) fn directional(
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
     let open = |i| evidence.verdict[i] == Verdict::Undecided && evidence.bound[i].is_finite();
     if evidence.bound.own(0..evidence.analytic.len()).any(open) {
-        let around = state.around();
-        lenient(&mut evidence, &around);
+        lenient(&mut evidence, search.bench.around(state));
     }
     Ok(evidence)
 }

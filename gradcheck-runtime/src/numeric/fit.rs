@@ -7,7 +7,8 @@
 //! of a higher power is (the ratio of von Neumann, "Distribution of the ratio of the mean square
 //! successive difference to the variance", Ann. Math. Statist. 12, 1941).
 
-use super::{CERTAIN, Line};
+use super::{CERTAIN, Line, Samples};
+use crate::evidence::norm;
 use crate::random;
 
 /// Samples of one window.
@@ -42,7 +43,7 @@ impl Basis {
         let mut basis = Basis { columns: Vec::new(), slopes: Vec::new() };
         for power in 0..=degree {
             let column: Vec<f64> = places.iter().map(|t| t.powi(power as i32)).collect();
-            let (column, shares, size) = basis.without(column);
+            let (column, shares, size) = basis.without(power, column);
             // The column's own slope at 0 is that of the power, less its earlier parts.
             let taken: f64 = shares.iter().zip(&basis.slopes).map(|(s, slope)| s * slope).sum();
             let slope = (f64::from(u8::from(power == 1)) - taken) / size;
@@ -52,9 +53,9 @@ impl Basis {
         basis
     }
 
-    /// What is left of `values` after all columns are taken out, their shares, and its size.
-    fn without(&self, mut values: Vec<f64>) -> (Vec<f64>, Vec<f64>, f64) {
-        let mut shares = vec![0.0; self.columns.len()];
+    /// What is left of `values` after the first columns are taken out, their shares, and its size.
+    fn without(&self, columns: usize, mut values: Vec<f64>) -> (Vec<f64>, Vec<f64>, f64) {
+        let mut shares = vec![0.0; columns];
         // Twice: once leaves rounding behind.
         for _ in 0..2 {
             for (column, share) in self.columns.iter().zip(&mut shares) {
@@ -67,9 +68,10 @@ impl Basis {
         (values, shares, size)
     }
 
-    /// What is left of `values` after the best polynomial is taken away.
-    pub(super) fn residual(&self, values: Vec<f64>) -> Vec<f64> {
-        self.without(values).0
+    /// What the best polynomial of a degree leaves of `values`: its deviation.
+    pub(super) fn deviation(&self, degree: usize, values: &[f64]) -> f64 {
+        let (rest, _, _) = self.without(degree + 1, values.to_vec());
+        norm(rest.iter().copied()) / ((values.len() - degree - 1) as f64).sqrt()
     }
 }
 
@@ -83,23 +85,17 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// `known` is the noise that each output has elsewhere near the state. Samples that scatter less
 /// are on one stair of it, or on a coordinate that it does not reach; which of them is not known.
 pub(super) fn fit(line: &mut dyn Line, width: f64, known: &[f64]) -> Vec<Option<Fit>> {
-    let outputs = line.outputs();
-    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-    let mut rows = vec![Vec::with_capacity(POINTS); outputs];
-    let mut floors = vec![0.0_f64; outputs];
-    let mut places = Vec::with_capacity(POINTS);
-    for k in 0..POINTS {
-        // Denser at the ends, where a polynomial needs it, and irregular, so that the grid of a
-        // rounded value is not met alike everywhere.
+    // Denser at the ends, where a polynomial needs it, and irregular, so that the grid of a
+    // rounded value is not met alike everywhere.
+    let steps = (0..POINTS).map(|k| {
         let part = (k as f64 + 0.1 + 0.8 * random::unit(0x6669_7421, k as u64)) / POINTS as f64;
-        let t = -width * (std::f64::consts::PI * part).cos();
-        let Some(taken) = line.sample(t, &mut y, &mut floor) else { return vec![None; outputs] };
-        places.push(taken / width);
-        for j in 0..outputs {
-            rows[j].push(y[j]);
-            floors[j] = floors[j].max(floor[j]);
-        }
-    }
+        -width * (std::f64::consts::PI * part).cos()
+    });
+    let outputs = line.outputs();
+    let Some(Samples { taken, rows, floors }) = Samples::take(line, steps) else {
+        return vec![None; outputs];
+    };
+    let places: Vec<f64> = taken.into_iter().map(|taken| taken / width).collect();
     if places.windows(2).any(|pair| pair[0] >= pair[1]) {
         // Narrower than the scalar type can step.
         return vec![None; outputs];
