@@ -16,7 +16,7 @@ const CONFIRMED: usize = 24;
 /// Components up to which a state's small ones are fitted as well.
 const FITTED_ALL: usize = 256;
 /// Forwards that fits may cost in one state, and never more than twice its parameters beyond.
-const FITS: usize = 4_000;
+const FITS: usize = 10_000;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 

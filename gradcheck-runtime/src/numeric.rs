@@ -242,18 +242,25 @@ impl Kernel {
         }
         self.widen(line, targets, estimates);
         self.judge(targets, estimates, true);
+        let mut known: Vec<f64> = targets.iter().map(|target| target.noise.level).collect();
         if !self.brief && estimates.iter().any(Estimate::is_grave) {
-            self.confirm(line, targets, estimates);
+            self.confirm(line, targets, estimates, &mut known);
         }
         if estimates.iter().any(|e| e.finding == Finding::Undecided) {
-            self.average(line, targets, estimates);
+            self.average(line, targets, estimates, &known);
         }
     }
 
-    /// Where rounding left an output open: its slope from many samples.
-    fn average(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+    /// Where rounding left an output open: its slope from many samples, of which each is `known`
+    /// to be uncertain by so much.
+    fn average(
+        &mut self,
+        line: &mut dyn Line,
+        targets: &[Target],
+        estimates: &mut [Estimate],
+        known: &[f64],
+    ) {
         let scale = line.scale();
-        let known: Vec<f64> = targets.iter().map(|target| target.noise.level).collect();
         let mut wider: Vec<Option<Fit>> = vec![None; targets.len()];
         for width in WINDOWS.map(|width| width * scale) {
             let open = |e: &Estimate| e.finding == Finding::Undecided;
@@ -261,7 +268,7 @@ impl Kernel {
                 return;
             }
             self.fits -= fit::POINTS;
-            for (j, found) in fit(line, width, &known).into_iter().enumerate() {
+            for (j, found) in fit(line, width, known).into_iter().enumerate() {
                 let (Some(found), true) = (found, open(&estimates[j])) else { continue };
                 estimates[j] = self.weigh(j, &targets[j], estimates[j], found, wider[j]);
                 wider[j] = wider[j].or(Some(found));
@@ -488,7 +495,14 @@ impl Kernel {
 
     /// Before a value is called wrong, or a kink: is the forward noisier at the stencil's own width than it
     /// was near the state, and does a step of another size show the same difference?
-    fn confirm(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+    /// The jumps found are added to the noise that is `known`.
+    fn confirm(
+        &mut self,
+        line: &mut dyn Line,
+        targets: &[Target],
+        estimates: &mut [Estimate],
+        known: &mut [f64],
+    ) {
         let Some(narrowest) = self.usable().map(|level| level.step).next() else { return };
         let widest = self.usable().map(|level| level.step).last().unwrap_or(narrowest);
         let before: Vec<Noise> = targets.iter().map(|target| target.noise).collect();
@@ -504,9 +518,7 @@ impl Kernel {
         let mut on_stairs = vec![false; targets.len()];
         for (j, target) in targets.iter_mut().enumerate() {
             if estimates[j].is_grave() {
-                let height = self.stair_height(line, j, target.noise.level);
-                target.noise.level = target.noise.level.max(height);
-                on_stairs[j] = height > 0.0;
+                on_stairs[j] = self.hides_jumps(line, j, target, estimates[j].numeric);
             }
         }
         for (j, target) in targets.iter_mut().enumerate() {
@@ -532,9 +544,18 @@ impl Kernel {
         for step in around.into_iter().filter(|step| step.is_finite()).take(8) {
             self.sample(line, step);
         }
-        for (j, (target, estimate)) in targets.iter().zip(estimates.iter_mut()).enumerate() {
+        self.narrow(line, &targets, estimates);
+        for (j, (target, estimate)) in targets.iter_mut().zip(estimates.iter_mut()).enumerate() {
             if estimate.is_grave() {
                 *estimate = conclude(self.read(j, target.noise), target, true);
+                // Off the stairs that it saw first it may rest on others.
+                if estimate.is_grave() && self.hides_jumps(line, j, target, estimate.numeric) {
+                    on_stairs[j] = true;
+                    *estimate = conclude(self.read(j, target.noise), target, true);
+                }
+                if on_stairs[j] {
+                    known[j] = known[j].max(target.noise.level);
+                }
                 // Noise that only wide steps show may be a forward that oscillates: what was
                 // known near the state must not speak for the value either, unless it was the
                 // silence of a staircase.
@@ -554,47 +575,76 @@ impl Kernel {
         }
     }
 
-    /// The height of a staircase that an output is on, 0 if it is on none. Its differences at
-    /// narrow steps are zero without any noise in them, just as those of a dead unit are; but
-    /// where it has moved, a staircase is flat again, and a unit that has come alive is not.
-    fn stair_height(&self, line: &mut dyn Line, j: usize, noise: f64) -> f64 {
-        let flat = self.usable().take_while(|level| level.unchanged(j)).last();
-        let Some(flat) = flat.map(|level| level.step) else { return 0.0 };
-        let moved = |level: &&Level| level.step > flat && !level.unchanged(j);
-        let Some(first) = self.usable().find(moved) else { return 0.0 };
-        // Movement so small there that the noise known of hides it needs no other explanation.
-        if first.central(j).abs() * flat < 3.0 * noise {
+    /// Whether jumps beyond the steps that `numeric` rests on may carry what it misses of the
+    /// analytic value; their height is the noise then. A forward that has lost its digits moves
+    /// in stairs, and between two of them its slope is that of what is left.
+    fn hides_jumps(
+        &self,
+        line: &mut dyn Line,
+        j: usize,
+        target: &mut Target,
+        numeric: f64,
+    ) -> bool {
+        let height = self.jump_height(line, j, target, numeric);
+        let higher = height > target.noise.level;
+        if higher {
+            target.noise.level = height;
+        }
+        higher
+    }
+
+    /// The height of those jumps, 0 if there are none. Where a wider step comes to another slope,
+    /// the values between it and the narrower one are halved again and again: what changes at one
+    /// place is a jump, what changes all the way, as a dead unit that comes alive, is none.
+    fn jump_height(&self, line: &mut dyn Line, j: usize, target: &Target, numeric: f64) -> f64 {
+        let Some(reading) = self.read(j, target.noise) else { return 0.0 };
+        let rests_on = reading.steps[0].max(reading.steps[1]);
+        let missing = (target.analytic - numeric).abs();
+        let mut before = 0.0;
+        for level in self.usable() {
+            let told = (level.central(j) - numeric).abs() >= 0.3 * missing;
+            if level.step > rests_on && !level.unchanged(j) && told {
+                return jump_between(line, j, before, level.step, numeric, target.noise);
+            }
+            before = level.step;
+        }
+        // Stairs wider than any step so far can only be where nothing moves on this one.
+        if numeric.abs() > 0.01 * target.analytic.abs() {
             return 0.0;
         }
-        let outputs = line.outputs();
-        let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-        let (mut still, mut pairs) = (0, 0);
-        for level in self.usable().filter(moved).take(3) {
-            for side in [level.step, -level.step] {
-                let mut before = None;
-                for k in 0..3 {
-                    if line.sample(side + 0.4 * f64::from(k) * flat, &mut y, &mut floor).is_none() {
-                        continue;
-                    }
-                    if let Some(before) = before {
-                        pairs += 1;
-                        still += usize::from(before == y[j]);
-                    }
-                    before = Some(y[j]);
-                }
+        for far in [0.125, 0.5, 2.0].map(|far| far * line.scale()) {
+            if far <= before {
+                continue;
+            }
+            let height = jump_between(line, j, before, far, numeric, target.noise);
+            if height > 0.0 {
+                return height;
             }
         }
-        // A unit that lives on one side only is still on the other.
-        if 3 * still <= 2 * pairs {
-            return 0.0;
-        }
-        let mut height = first.y_plus[j].abs().max(first.y_minus[j].abs());
-        for k in [1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0] {
-            if line.sample(k * flat, &mut y, &mut floor).is_some() && y[j] != 0.0 {
-                height = height.min(y[j].abs());
+        0.0
+    }
+
+    /// Steps narrower than those of the ladder, while the one-sided slopes at the narrowest still
+    /// differ by more than noise: a kink is nearer than that.
+    fn narrow(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &[Estimate]) {
+        const RATIO: f64 = 4.0;
+        let least = 64.0 * line.roundoff() * line.magnitude();
+        for _ in 0..4 {
+            let Some(narrowest) = self.usable().next() else { return };
+            let shows = |j: usize| {
+                let noise = narrowest.central_noise(j, targets[j].noise);
+                let missing = (targets[j].analytic - estimates[j].numeric).abs();
+                narrowest.gap(j).abs() > 4.0 * noise && RATIO * noise < missing
+            };
+            let step = narrowest.step / RATIO;
+            if step < least || !(0..targets.len()).any(|j| estimates[j].is_grave() && shows(j)) {
+                return;
+            }
+            let added = self.sample(line, step);
+            if !self.levels[added].usable {
+                return;
             }
         }
-        height
     }
 
     /// Whether two wider steps come ten times closer to the analytic value than the estimate
@@ -878,6 +928,49 @@ impl Samples {
         }
         Some(Samples { taken, rows, floors })
     }
+}
+
+/// The largest jump of output `j` between two distances from the state, to either side; 0 if what
+/// it changes by there, beyond its `slope`, is spread over the way.
+fn jump_between(
+    line: &mut dyn Line,
+    j: usize,
+    near: f64,
+    far: f64,
+    slope: f64,
+    noise: Noise,
+) -> f64 {
+    const HALVINGS: i32 = 40;
+    let outputs = line.outputs();
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let mut height = 0.0_f64;
+    for side in [1.0, -1.0] {
+        let mut beyond = |t: f64| {
+            let taken = line.sample(side * t, &mut y, &mut floor)?;
+            Some((taken, y[j] - slope * taken, floor[j]))
+        };
+        let (Some(mut a), Some(mut b)) = (beyond(near), beyond(far)) else { continue };
+        let (width, all) = (b.0 - a.0, b.1 - a.1);
+        for halving in 0..HALVINGS {
+            let Some(middle) = beyond(0.5 * side * (a.0 + b.0)) else { break };
+            if middle.0 == a.0 || middle.0 == b.0 {
+                break;
+            }
+            let first = (middle.1 - a.1).abs() > (b.1 - middle.1).abs();
+            (a, b) = if first { (a, middle) } else { (middle, b) };
+            let (left, share) = ((b.1 - a.1).abs(), (b.0 - a.0) / width);
+            if left <= 10.0 * noise.level.max(noise.ratio * b.2)
+                || (halving >= 8 && left < 4.0 * share * all.abs())
+            {
+                break;
+            }
+        }
+        let (left, share) = ((b.1 - a.1).abs(), (b.0 - a.0) / width);
+        if left > 10.0 * noise.level.max(noise.ratio * b.2) && left > 64.0 * share * all.abs() {
+            height = height.max(left);
+        }
+    }
+    height
 }
 
 /// Rounding of an output where a coordinate has moved by all its scale and more. A value that is

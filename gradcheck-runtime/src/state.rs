@@ -577,7 +577,7 @@ impl<'p> State<'p> {
         if self.form == Form::Gradient {
             let outputs = self.output_size();
             for (floor, &i) in floor.iter_mut().zip(asked) {
-                *floor = floor.max(4.0 * roundoff * outputs / self.scale_of(i));
+                *floor = floor.max(4.0 * roundoff.max(inner) * outputs / self.scale_of(i));
             }
         }
         let spread = self.spread(asked, [256.0, 1e4, 1e6]);
@@ -606,7 +606,7 @@ impl<'p> State<'p> {
         let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
         for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
-            for nudge in 0..4 {
+            for nudge in 0..8 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
                 let seed = random::hash(self.case.own_seed(), tag);
                 let nudged = |i: usize, v: f64, _| {
@@ -643,10 +643,23 @@ impl<'p> State<'p> {
 
     /// How large each component of the gradient is where every parameter has moved by half its
     /// scale, to one side and the other: the smaller of the two. Zero where there is none.
+    ///
+    /// No larger than what a step of a thousandth of the scale comes to, were it to grow as far in
+    /// proportion: an exponential function half a scale away says nothing of its size here.
     pub(crate) fn around(&mut self) -> Vec<f64> {
+        const NEAR: f64 = 1e-3;
+        const FAR: f64 = 0.5;
+        let far = self.sizes_aside(FAR, f64::min);
+        let near = self.sizes_aside(NEAR, f64::max);
+        far.into_iter().zip(near).map(|(far, near)| far.min(near * (FAR / NEAR))).collect()
+    }
+
+    /// The sizes of the gradient's components where every parameter has moved by a part of its
+    /// scale, of one side and the other together.
+    fn sizes_aside(&mut self, part: f64, together: fn(f64, f64) -> f64) -> Vec<f64> {
         let seed = random::hash(self.case.own_seed(), 0x6172_6f75);
         let mut sizes: Option<Vec<f64>> = None;
-        for side in [0.5, -0.5] {
+        for side in [part, -part] {
             let aside =
                 |i: usize, v: f64, s| v + side * (random::signed_magnitude(seed, i as u64) * s);
             let there = self.store_each(aside).and_then(|()| self.gradient(0.0));
@@ -654,7 +667,7 @@ impl<'p> State<'p> {
             let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
             sizes = Some(match sizes {
                 None => there.collect(),
-                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| a.min(b)).collect(),
+                Some(sizes) => sizes.into_iter().zip(there).map(|(a, b)| together(a, b)).collect(),
             });
         }
         let mut sizes = sizes.unwrap_or_default();
