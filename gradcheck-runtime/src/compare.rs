@@ -17,6 +17,9 @@ const CONFIRMED: usize = 24;
 const FITTED_ALL: usize = 256;
 /// Forwards that fits may cost in one state, and never more than twice its parameters beyond.
 const FITS: usize = 10_000;
+/// Roundings of the forward that a coordinate may hide which does not move it at all: over the
+/// widest of steps, and as many as are allowed for elsewhere.
+const STILL: f64 = 128.0;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 
@@ -295,15 +298,25 @@ fn acquit(
     let inner = numeric::inner_roundoff(&mut state.along(&direction), inner);
     let around = bench.around(state);
     let own = state.analytic_bound(&evidence.analytic, &asked, inner, around);
-    let size = norm(evidence.analytic.iter().copied()).max(norm(around.iter().copied()));
-    let rounding = 1e4 * state.primal.roundoff().max(inner) * size;
+    let rounding = 1e4 * state.primal.roundoff().max(inner);
+    let sizes = state.sizes(&evidence.analytic, around, &asked);
+    // Where nothing moves at all: the rounding of what the forward is made of, which shows once
+    // all parameters have moved.
+    let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0) && state.form == Form::Gradient;
+    let hidden = if still { numeric::reach(&mut state.along(&direction), 0) } else { 0.0 };
     let mut aside = Vec::new();
-    for (suspect, &own) in suspects.iter().zip(&own) {
+    for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
         let i = suspect.component;
+        let hidden = match evidence.numeric[i] == 0.0 {
+            true => STILL * hidden / state.scale_of(i),
+            false => 0.0,
+        };
+        let jumps = own > hidden && own > rounding * size;
+        let own = own.max(hidden);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         let excused = (g - d).abs() <= allowed + evidence.bound[i] + own;
-        if suspect.near_kink || (excused && own > rounding) {
+        if suspect.near_kink || (excused && jumps) {
             // A gradient that jumps from one neighbour to the next is on a kink, or excuses
             // itself: it is judged where it does not.
             aside.push((i, own));

@@ -16,6 +16,7 @@
 //! extrapolation as Ridders uses it ("Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng.
 //! Softw. 4, 1982), with the choice of the step whose truncation and rounding together are least.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::random;
@@ -48,10 +49,13 @@ pub(crate) struct Noise {
     pub(crate) ratio: f64,
 }
 
+/// No higher than this, noise is rounding of the values themselves.
+const FINE: Noise = Noise { level: 0.0, ratio: 16.0 };
+
 impl Noise {
     /// More than rounding of the values themselves makes.
     fn is_coarse(&self) -> bool {
-        self.ratio > 16.0
+        self.ratio > FINE.ratio
     }
 }
 
@@ -234,7 +238,8 @@ impl Kernel {
         if estimates.iter().all(|e| e.finding == Finding::Agrees) {
             return;
         }
-        for step in ladder(line) {
+        let short = short_step(line, targets);
+        for step in ladder(line).chain(short.into_iter().flat_map(further)) {
             self.sample(line, step);
             if self.judge(targets, estimates, false) {
                 return;
@@ -508,7 +513,7 @@ impl Kernel {
         let before: Vec<Noise> = targets.iter().map(|target| target.noise).collect();
         let mut targets = targets.to_vec();
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
-            let local = scatter(line, step, step / 2048.0);
+            let local = scatter_at(line, step, step / 2048.0);
             for (target, local) in targets.iter_mut().zip(&local) {
                 // Relative to the value there: far out it may be another by orders.
                 let ratio = local.map_or(0.0, |local| local.ratio);
@@ -658,20 +663,29 @@ impl Kernel {
             return false;
         }
         let rests_on = reading.steps[0].max(reading.steps[1]);
-        self.two_agree(j, rests_on, target.analytic, 0.1 * (target.analytic - numeric).abs())
+        let beyond = rests_on.next_up()..f64::INFINITY;
+        self.two_agree(j, beyond, target.analytic, 0.1 * (target.analytic - numeric).abs())
     }
 
     /// Whether two narrow steps, which no noise known of would let speak, come a hundred times
     /// closer to the analytic value than the estimate does: no noise does that twice, but a smooth
     /// piece between two kinks, taken for noise, does.
     fn narrower_ones_agree(&self, j: usize, target: &Target, numeric: f64) -> bool {
-        self.two_agree(j, 0.0, target.analytic, 0.01 * (target.analytic - numeric).abs())
+        let Some(reading) = self.read(j, target.noise) else { return false };
+        let rests_on = reading.steps[0].min(reading.steps[1]);
+        self.two_agree(j, 0.0..rests_on, target.analytic, 0.01 * (target.analytic - numeric).abs())
     }
 
-    /// Whether two steps of different size, beyond `least`, are `within` a distance of `value`.
-    fn two_agree(&self, j: usize, least: f64, value: f64, within: f64) -> bool {
+    /// Whether two steps of different size are `within` a distance of `value`, and have come
+    /// about as far as it says: a bounded function has no slope at all over steps that are wide
+    /// enough.
+    fn two_agree(&self, j: usize, among: Range<f64>, value: f64, within: f64) -> bool {
+        let height = |level: &Level| level.y_plus[j].abs().max(level.y_minus[j].abs());
         let close = |level: &&Level| {
-            level.step > least && !level.unchanged(j) && (value - level.central(j)).abs() < within
+            among.contains(&level.step)
+                && !level.unchanged(j)
+                && (value - level.central(j)).abs() < within
+                && value.abs() * level.step >= 0.3 * height(level)
         };
         let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
         steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
@@ -738,8 +752,23 @@ fn first_step(line: &dyn Line, epsilon: f64, targets: &[Target]) -> f64 {
     let needed = 4.0 * LIKELY * level / (2.0 * most.tolerance * most.analytic.abs());
     let least = 64.0 * line.roundoff() * line.magnitude();
     // NaN (0 / 0) means that nothing is known to be needed: a wide step.
-    let step = if needed.is_nan() { wide } else { needed.max(epsilon * scale).min(wide) };
-    step.max(least)
+    if needed.is_nan() {
+        return wide.max(least);
+    }
+    let short = short_step(line, targets).unwrap_or(f64::INFINITY);
+    needed.max((epsilon * scale).min(short)).min(wide).max(least)
+}
+
+/// Where the analytic values speak of a function that varies on much shorter lengths than the
+/// coordinate's scale, a step on which it would change by little of its value.
+fn short_step(line: &dyn Line, targets: &[Target]) -> Option<f64> {
+    let change = |target: &Target| {
+        let value = target.noise.level / (target.noise.ratio * f64::EPSILON);
+        1e-5 * value / target.analytic.abs()
+    };
+    let step = targets.iter().map(change).fold(f64::INFINITY, f64::min);
+    let least = 64.0 * line.roundoff() * line.magnitude();
+    (line.roundoff() < 1e-10 && step < 1e-9 * line.scale()).then_some(step.max(least))
 }
 
 /// The steps of the ladder, the most useful first: the middle, a wider one to extrapolate with,
@@ -753,6 +782,11 @@ fn ladder(line: &dyn Line) -> impl Iterator<Item = f64> + use<> {
     let scale = line.scale();
     let least = 16.0 * line.roundoff() * line.magnitude();
     order.iter().map(move |&k| scale * top / ratio.powi(k)).filter(move |&step| step > least)
+}
+
+/// Steps between a short one and the ladder.
+fn further(short: f64) -> impl Iterator<Item = f64> {
+    [16.0, 256.0, 4096.0, 65536.0].into_iter().map(move |times| short * times)
 }
 
 /// What the first level alone can settle.
@@ -902,6 +936,51 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
         .collect()
 }
 
+/// The same, away from the state, where what oscillates over the spacing is not taken for noise:
+/// that has jumps, however near one looks.
+fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> {
+    let mut found = scatter(line, start, spacing);
+    let mut reach = 10.0 * spacing;
+    for _ in 0..3 {
+        let slopes = slopes(line, start, reach / 262_144.0);
+        let smooth: Vec<usize> = (0..found.len())
+            .filter(|&j| found[j].as_ref().is_some_and(Noise::is_coarse))
+            .filter(|&j| {
+                // Between two stairs there may be a slope that is as high as they are: not one
+                // look for a jump but several.
+                (0..8).all(|part| {
+                    let from = start + 0.125 * reach * f64::from(part);
+                    let between = [from, from + 0.125 * reach];
+                    jump(line, j, between, slopes[j], FINE, HALVINGS) == 0.0
+                })
+            })
+            .collect();
+        if smooth.is_empty() {
+            break;
+        }
+        reach /= 64.0;
+        let narrower = scatter(line, start, reach / 10.0);
+        for j in smooth {
+            if let (Some(found), Some(narrower)) = (&mut found[j], narrower[j])
+                && 8.0 * narrower.level < found.level
+            {
+                *found = narrower;
+            }
+        }
+    }
+    found
+}
+
+/// The slope of each output between two places; 0 where there is none.
+fn slopes(line: &mut dyn Line, start: f64, width: f64) -> Vec<f64> {
+    let Some(Samples { taken, rows, .. }) = Samples::take(line, [start, start + width].into_iter())
+    else {
+        return vec![0.0; line.outputs()];
+    };
+    let slope = |row: &Vec<f64>| (row[1] - row[0]) / (taken[1] - taken[0]);
+    rows.iter().map(slope).map(|slope| if slope.is_finite() { slope } else { 0.0 }).collect()
+}
+
 /// Values of a line at many steps.
 struct Samples {
     /// The steps really taken.
@@ -930,8 +1009,7 @@ impl Samples {
     }
 }
 
-/// The largest jump of output `j` between two distances from the state, to either side; 0 if what
-/// it changes by there, beyond its `slope`, is spread over the way.
+/// The largest jump of output `j` between two distances from the state, to either side.
 fn jump_between(
     line: &mut dyn Line,
     j: usize,
@@ -940,42 +1018,58 @@ fn jump_between(
     slope: f64,
     noise: Noise,
 ) -> f64 {
-    const HALVINGS: i32 = 40;
+    let side =
+        |line: &mut dyn Line, side: f64| jump(line, j, [side * near, side * far], slope, noise, 16);
+    side(line, 1.0).max(side(line, -1.0))
+}
+
+/// Halvings after which two places lie side by side.
+const HALVINGS: usize = 40;
+
+/// The height of a jump of output `j` between two places; 0 if what it changes by there, beyond
+/// its `slope`, is spread over the way after so many halvings, or within the noise.
+fn jump(
+    line: &mut dyn Line,
+    j: usize,
+    between: [f64; 2],
+    slope: f64,
+    noise: Noise,
+    patience: usize,
+) -> f64 {
+    // Halvings over which a slope falls to a thirtieth, and a jump stays what it is.
+    const LAST: usize = 5;
     let outputs = line.outputs();
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
-    let mut height = 0.0_f64;
-    for side in [1.0, -1.0] {
-        let mut beyond = |t: f64| {
-            let taken = line.sample(side * t, &mut y, &mut floor)?;
-            Some((taken, y[j] - slope * taken, floor[j]))
-        };
-        let (Some(mut a), Some(mut b)) = (beyond(near), beyond(far)) else { continue };
-        let (width, all) = (b.0 - a.0, b.1 - a.1);
-        for halving in 0..HALVINGS {
-            let Some(middle) = beyond(0.5 * side * (a.0 + b.0)) else { break };
-            if middle.0 == a.0 || middle.0 == b.0 {
-                break;
-            }
-            let first = (middle.1 - a.1).abs() > (b.1 - middle.1).abs();
-            (a, b) = if first { (a, middle) } else { (middle, b) };
-            let (left, share) = ((b.1 - a.1).abs(), (b.0 - a.0) / width);
-            if left <= 10.0 * noise.level.max(noise.ratio * b.2)
-                || (halving >= 8 && left < 4.0 * share * all.abs())
-            {
-                break;
-            }
+    let mut beyond = |t: f64| {
+        let taken = line.sample(t, &mut y, &mut floor)?;
+        Some((taken, y[j] - slope * taken, floor[j]))
+    };
+    let (Some(mut a), Some(mut b)) = (beyond(between[0]), beyond(between[1])) else { return 0.0 };
+    let mut left = vec![(b.1 - a.1).abs()];
+    let hidden = |rounding: f64| 10.0 * noise.level.max(noise.ratio * rounding);
+    while left.len() <= HALVINGS {
+        let Some(middle) = beyond(0.5 * (a.0 + b.0)) else { break };
+        if middle.0 == a.0 || middle.0 == b.0 {
+            break;
         }
-        let (left, share) = ((b.1 - a.1).abs(), (b.0 - a.0) / width);
-        if left > 10.0 * noise.level.max(noise.ratio * b.2) && left > 64.0 * share * all.abs() {
-            height = height.max(left);
+        let first = (middle.1 - a.1).abs() > (b.1 - middle.1).abs();
+        (a, b) = if first { (a, middle) } else { (middle, b) };
+        let now = (b.1 - a.1).abs();
+        left.push(now);
+        let spread_out =
+            left.len() > patience && now * 2.0_f64.powi(left.len() as i32) < 8.0 * left[0];
+        if spread_out || now <= hidden(b.2) {
+            break;
         }
     }
-    height
+    let now = left[left.len() - 1];
+    let stays = left.len() > LAST && now > 0.3 * left[left.len() - 1 - LAST];
+    if stays && now > hidden(b.2) { now } else { 0.0 }
 }
 
 /// Rounding of an output where a coordinate has moved by all its scale and more. A value that is
 /// zero at the state because large ones cancel does not tell their rounding; far away it may.
-fn reach(line: &mut dyn Line, j: usize) -> f64 {
+pub(crate) fn reach(line: &mut dyn Line, j: usize) -> f64 {
     let outputs = line.outputs();
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
     let mut level = 0.0_f64;
@@ -995,7 +1089,7 @@ fn reach(line: &mut dyn Line, j: usize) -> f64 {
 pub(crate) fn inner_roundoff(line: &mut dyn Line, roundoff: f64) -> f64 {
     let mut least = vec![f64::INFINITY; line.outputs()];
     for side in [0.5, -0.5] {
-        for (ratio, there) in least.iter_mut().zip(scatter(line, side, side * 1e-5)) {
+        for (ratio, there) in least.iter_mut().zip(scatter_at(line, side, side * 1e-5)) {
             *ratio = ratio.min(there.map_or(1.0, |there| there.ratio));
         }
     }

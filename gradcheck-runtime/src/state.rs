@@ -60,6 +60,9 @@ pub(crate) struct State<'p> {
     pub(crate) notes: Vec<String>,
 }
 
+/// How far a descent of our own goes, in sizes of the parameters that it starts from.
+const FOLLOWED: f64 = 3.0;
+
 /// Two results of the same call may differ by a few roundings: sums in parallel.
 const PARALLEL_SUMS: f64 = 64.0;
 
@@ -565,13 +568,14 @@ impl<'p> State<'p> {
         around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let mut floor = vec![16.0 * roundoff * largest(analytic).max(largest(around)); asked.len()];
+        let sizes = self.sizes(analytic, around, asked);
+        let mut floor: Vec<f64> = sizes.iter().map(|size| 16.0 * roundoff * size).collect();
         if inner > roundoff && self.form == Form::Gradient {
             // Rounding inside is as large as what the parameters do to the outputs, whichever of
             // them does most.
             let most = self.largest_effect(analytic).max(self.largest_effect(around));
             for (floor, &i) in floor.iter_mut().zip(asked) {
-                *floor = floor.max(32.0 * inner * most / self.scale_of(i));
+                *floor = floor.max(64.0 * inner * most / self.scale_of(i));
             }
         }
         if self.form == Form::Gradient {
@@ -582,6 +586,18 @@ impl<'p> State<'p> {
         }
         let spread = self.spread(asked, [256.0, 1e4, 1e6]);
         floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
+    }
+
+    /// How large the numbers may be that each of the components asked about is the sum of: as
+    /// large as the largest component, though no larger than lets the parameter do a thousand
+    /// times as much as any other. Across units sizes mean nothing, effects do.
+    pub(crate) fn sizes(&self, analytic: &[f64], around: &[f64], asked: &[usize]) -> Vec<f64> {
+        let largest = largest(analytic).max(largest(around));
+        if self.form != Form::Gradient {
+            return vec![largest; asked.len()];
+        }
+        let most = 1e3 * self.largest_effect(analytic).max(self.largest_effect(around));
+        asked.iter().map(|&i| largest.min(most / self.scale_of(i))).collect()
     }
 
     /// The most that a parameter, moved by its scale, does to an output with this gradient.
@@ -938,13 +954,17 @@ impl<'p> State<'p> {
         let mut step = rate.unwrap_or(0.1);
         let mut slope = self.descent(0)?;
         let mut value = self.objective();
+        // A forward without a minimum is not followed to where nothing is left of its digits.
+        let size = |values: &[f64]| crate::evidence::norm(values.iter().copied());
+        let start = size(&self.primal.values).max((self.primal.values.len() as f64).sqrt());
+        let mut reach = FOLLOWED * start;
         for done in 0..steps {
+            if reach < 1e-3 * start {
+                break;
+            }
             let home = self.primal.values.clone();
             let mut halvings = 0;
             if rate.is_none() {
-                // A forward without a minimum is followed at most a doubling at a time.
-                let size = |values: &[f64]| crate::evidence::norm(values.iter().copied());
-                let reach = size(&home).max((home.len() as f64).sqrt());
                 while step * size(&slope) > reach {
                     step *= 0.5;
                 }
@@ -960,6 +980,7 @@ impl<'p> State<'p> {
                 let arrived = self.revive().and_then(|()| self.eval(false, "the forward"));
                 self.base.clone_from(&self.probe.outputs);
                 if arrived.is_ok() && self.objective() < value {
+                    reach -= step * size(&slope);
                     drop(std::mem::take(&mut slope));
                     match self.descent(done + 1) {
                         Ok(there) => slope = there,
