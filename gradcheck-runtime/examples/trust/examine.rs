@@ -7,7 +7,7 @@ use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Method, Settings, StateReport, check_at};
 
 use super::faults::{Fault, Site};
-use super::oracle::{Derivatives, Floors, Witness, visible};
+use super::oracle::{Derivatives, Floors, Witness, rounding_of_differences, visible};
 use super::subjects::{Bug, Case, Class, Params, Real, SUBJECTS, Subject};
 
 /// Which states to examine.
@@ -251,7 +251,8 @@ fn examine<F: Real + Scalar + Flatten>(
         let wrong = |p: &Params<F>| wrong(&case, &site, fault, plan, job, p);
         let Some(here) = wrong(&case.params) else { continue };
         let here = here.flat();
-        let shows = visible(&correct, &here, limit, |i| floors.at(i));
+        let own = fault.step().map(|h| rounding_of_differences(wide, h));
+        let shows = visible(&correct, &here, limit, |i| floors.under(i, own.as_deref()));
         let or_right = |p: &_| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None));
         let report = ours(&case, or_right, plan.method);
         let caught = report.is_wrong();

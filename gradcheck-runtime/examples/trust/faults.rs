@@ -104,6 +104,14 @@ impl Fault {
         let bugs = Bug::ALL.iter().map(|&bug| Fault::Bug(bug));
         bugs.chain((0..CHANGES.len()).map(Fault::Change))
     }
+    /// The step of a fault that puts a difference of the forward in the gradient's place.
+    pub(crate) fn step(self) -> Option<f64> {
+        match self.name() {
+            "forward difference of 1e-3 as gradient" => Some(1e-3),
+            "forward difference of 1e-6 as gradient" => Some(1e-6),
+            _ => None,
+        }
+    }
     pub(crate) fn name(self) -> &'static str {
         match self {
             Fault::Bug(bug) => bug.name(),
@@ -659,13 +667,18 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
 ];
 
 fn difference(s: &Site<'_>, p: &Params<f64>, g: &mut Params<f64>, h: f64) {
-    let here = s.case.forward(p);
+    forward_differences(s.case, p, g, h);
+}
+
+/// A forward difference for every component.
+pub(crate) fn forward_differences(case: &Case<f64>, p: &Params<f64>, g: &mut Params<f64>, h: f64) {
+    let here = case.forward(p);
     let mut moved = p.clone();
     for i in 0..p.len() {
         let (block, place) = p.locate(i);
         let before = moved[block][place];
         moved[block][place] = before + h;
-        g[block][place] = (s.case.forward(&moved) - here) / h;
+        g[block][place] = (case.forward(&moved) - here) / h;
         moved[block][place] = before;
     }
 }

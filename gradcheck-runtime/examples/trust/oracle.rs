@@ -10,6 +10,7 @@ use std::ops::{
 use gradcheck_runtime::flatten::Scalar;
 use num_traits::{Float, Num, NumCast, One, ToPrimitive, Zero};
 
+use super::faults::forward_differences;
 use super::subjects::{Bug, Case, Params, Real, Rng};
 
 thread_local! {
@@ -336,15 +337,7 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         let exact = wide.gradient(&wide.params, Bug::None).flat();
         let here = case.gradient(&case.params, Bug::None).flat();
         let mut analytic = vec![0.0_f64; exact.len()];
-        let mut rng = Rng::new(&[17]);
-        for _ in 0..6 {
-            let mut nudged = case.clone();
-            let mut nudge = |v: &mut F| {
-                let by = 1.0 + 2.0 * F::ROUNDOFF * (2.0 * rng.uniform(0.0, 1.0) - 1.0).signum();
-                *v = F::from_f64(Scalar::to_f64(*v) * by);
-            };
-            nudged.params.iter_mut().for_each(&mut nudge);
-            nudged.data.arrays.iter_mut().flatten().for_each(&mut nudge);
+        for nudged in nudged(case) {
             let there = nudged.gradient(&nudged.params, Bug::None).flat();
             for (spread, (a, b)) in analytic.iter_mut().zip(here.iter().zip(&there)) {
                 *spread = spread.max((a - b).abs());
@@ -357,6 +350,12 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         let known = vec![None; exact.len()];
         let (derivatives, params) = (Derivatives::new(case), case.params.clone());
         Floors { case, exact, analytic, derivatives, params, known }
+    }
+
+    /// The floor of component `i` for a fault whose own rounding is `own`, if it has one.
+    pub(crate) fn under(&mut self, i: usize, own: Option<&[f64]>) -> Floor {
+        let floor = self.at(i);
+        Floor { smooth: own.map_or(floor.smooth, |own| floor.smooth.max(own[i])), ..floor }
     }
 
     /// The floor of component `i`.
@@ -440,6 +439,43 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         let error = (slope - exact).abs().max(reach);
         if error.is_finite() { error } else { f64::INFINITY }
     }
+}
+
+/// What rounding makes of forward differences of step `h`, for each component: a fault that puts
+/// them in the gradient's place is no more wrong than by what they are off beyond that. Half a unit
+/// of the values over the step, or what is seen under the same nudges as the gradient's own
+/// rounding, with the same factor.
+pub(crate) fn rounding_of_differences(case: &Case<f64>, h: f64) -> Vec<f64> {
+    let differences = |case: &Case<f64>| {
+        let mut g = case.params.clone();
+        forward_differences(case, &case.params, &mut g, h);
+        g.flat()
+    };
+    let value = case.forward(&case.params).abs();
+    let least = f64::EPSILON / 2.0 * value / h;
+    let mut seen = vec![least; case.params.len()];
+    let here = differences(case);
+    for nudged in nudged(case) {
+        for (seen, (a, b)) in seen.iter_mut().zip(here.iter().zip(differences(&nudged))) {
+            *seen = seen.max((a - b).abs());
+        }
+    }
+    seen.iter().map(|seen| Floors::<f64>::SAFETY * seen).collect()
+}
+
+/// A case with everything nudged by two units of rounding, some times.
+fn nudged<F: Real + Scalar>(case: &Case<F>) -> impl Iterator<Item = Case<F>> {
+    let mut rng = Rng::new(&[17]);
+    (0..6).map(move |_| {
+        let mut nudged = case.clone();
+        let mut nudge = |v: &mut F| {
+            let by = 1.0 + 2.0 * F::ROUNDOFF * (2.0 * rng.uniform(0.0, 1.0) - 1.0).signum();
+            *v = F::from_f64(Scalar::to_f64(*v) * by);
+        };
+        nudged.params.iter_mut().for_each(&mut nudge);
+        nudged.data.arrays.iter_mut().flatten().for_each(&mut nudge);
+        nudged
+    })
 }
 
 /// Components that decide whether a fault is visible, the largest differences.

@@ -18,19 +18,26 @@ use crate::numeric::{Estimate, Finding, Target};
 use crate::panics::caught;
 use crate::probe::Probe;
 use crate::problem::Session;
+use crate::random;
 use crate::settings::Settings;
 use crate::state::{Form, State};
 use crate::var::{Event, Note, Tape, Var};
 
 /// Lines along which a disagreement is confirmed by a difference; beyond them the tape must do.
 const CONFIRMED: usize = 24;
+/// The tolerance of differences here: none need see what only the tape can.
+const LEAST_SEEN: f64 = 2e-7;
 /// Changes of the parameters under which a gradient shows its own rounding, in units of rounding.
 const REACHES: [f64; 3] = [4.0, 1e3, 1e6];
+/// Runs of the forward with random roundings, which show what the tape's own come to.
+const SHAKEN: u64 = 6;
+/// Room above the largest change that they show.
+const SHAKEN_ROOM: f64 = 4.0;
 /// States aside at which a component next to a tie is judged: on either side of it, most likely.
 const ASIDE: u64 = 6;
 
-const REFUTED: &str =
-    "differences in place of the tape: a difference refutes the derivative on the tape";
+const REFUTED: &str = "a difference refutes the derivative on the tape";
+const ROUNDS: &str = "the forward rounds, and its slope is not that of the tape";
 
 /// The forward of one check, drawn with the tape scalar.
 struct OnTape<'s> {
@@ -83,8 +90,7 @@ pub(crate) fn judge(
         }
     };
     let mut evidence = unjudged(state, settings, analytic, steps);
-    if recorded.stepped && !slope_holds(state, settings, &recorded) {
-        let reason = "the forward rounds, and its slope is not that of the tape";
+    if let Some(reason) = reason_to_doubt(state, settings, &recorded) {
         state.notes.push(format!("differences in place of the tape: {reason}"));
         return super::judge(state, settings, analytic_of(evidence), steps, cases);
     }
@@ -92,14 +98,15 @@ pub(crate) fn judge(
     evidence.bound = recorded.bound.clone().into();
     let open = agree(&mut evidence);
     if !open.is_empty() {
-        let suspects = allow_for_rounding(state, &recorded, &mut evidence, &open);
+        let suspects = allow_for_rounding(state, &mut on_tape, &recorded, &mut evidence, &open);
         let Some(near) = confirm(state, settings, &recorded, &mut evidence, &suspects) else {
-            state.notes.push(REFUTED.to_owned());
+            state.notes.push(format!("differences in place of the tape: {REFUTED}"));
             return super::judge(state, settings, analytic_of(evidence), steps, cases);
         };
-        let aside = Aside { settings, on_tape: &mut on_tape, suspects, near };
-        if !aside.judge(state, &mut evidence, recorded.doubt.is_some())? {
-            state.notes.push(REFUTED.to_owned());
+        let own = vec![0.0; evidence.analytic.len()];
+        let aside = Aside { settings, on_tape: &mut on_tape, home: &recorded, suspects, near, own };
+        if !aside.judge(state, &mut evidence)? {
+            state.notes.push(format!("differences in place of the tape: {REFUTED}"));
             return super::judge(state, settings, analytic_of(evidence), steps, cases);
         }
     }
@@ -131,31 +138,62 @@ fn describe(Note { event, operation, .. }: Note) -> String {
     }
 }
 
-/// Whether a difference along a random direction shows the slope that the tape has.
-fn slope_holds(state: &mut State<'_>, settings: &Settings, recorded: &Recorded) -> bool {
+/// What a difference along a random direction has to say against the tape: a few forwards beside
+/// the hundreds that a recorded one takes, and what the tape does not see (an iteration that
+/// started at its root) does not pass for agreement with a gradient that does not see it either.
+fn reason_to_doubt(
+    state: &mut State<'_>,
+    settings: &Settings,
+    recorded: &Recorded,
+) -> Option<&'static str> {
     let mut bench = super::bench(state, settings);
     let direction = match state.form {
         Form::Tangent => state.along_tangent(),
         Form::Gradient | Form::Jacobian => state.random_direction(0x736c_6f70),
     };
     let home = state.home();
-    let slope = |j: usize| match state.form {
-        Form::Tangent => recorded.derivative[j],
-        Form::Gradient | Form::Jacobian => (direction.range.clone())
-            .map(|i| direction.entry(home, i) * recorded.derivative[state.component(i, j)])
-            .sum(),
-    };
-    let targets: Vec<Target> = (bench.noise.iter().enumerate())
-        .map(|(j, &noise)| Target { analytic: slope(j), tolerance: 1e-3, noise })
+    let (mut slopes, mut bounds) = (Vec::new(), Vec::new());
+    for j in 0..bench.noise.len() {
+        let (mut slope, mut bound) = (0.0, 0.0);
+        if state.form == Form::Tangent {
+            (slope, bound) = (recorded.derivative[j], recorded.bound[j]);
+        } else {
+            for i in direction.range.clone() {
+                let (entry, component) = (direction.entry(home, i), state.component(i, j));
+                slope += entry * recorded.derivative[component];
+                bound += (entry * recorded.bound[component]).abs();
+            }
+        }
+        slopes.push(slope);
+        bounds.push(bound);
+    }
+    let tolerance = if recorded.stepped { 1e-3 } else { LEAST_SEEN };
+    let targets: Vec<Target> = (bench.noise.iter().zip(&slopes))
+        .map(|(&noise, &analytic)| Target { analytic, tolerance, noise })
         .collect();
     let mut estimates = Vec::new();
     let line = &mut state.along(&direction);
     bench.kernel.differentiate(line, bench.epsilon, &targets, &mut estimates);
-    // Nothing is known of a forward that stands still on the tape and off it.
-    estimates
-        .iter()
-        .zip(&targets)
-        .all(|(estimate, target)| estimate.finding == Finding::Agrees && target.analytic != 0.0)
+    if recorded.stepped {
+        // Nothing is known of a forward that stands still on the tape and off it.
+        let holds = |(e, &slope): (&Estimate, &f64)| e.finding == Finding::Agrees && slope != 0.0;
+        return (!estimates.iter().zip(&slopes).all(holds)).then_some(ROUNDS);
+    }
+    let refuted = |((e, &slope), &bound): ((&Estimate, &f64), &f64)| {
+        e.finding == (Finding::Wrong { near_kink: false })
+            && is_known(slope, bound)
+            && is_at_odds(slope, bound, e)
+    };
+    let refuted = estimates.iter().zip(&slopes).zip(&bounds).any(refuted);
+    // At a tie the tape has one of several derivatives.
+    (refuted && recorded.doubt.is_none()).then_some(REFUTED)
+}
+
+/// Whether a derivative on the tape is outside the bounds of a difference.
+fn is_at_odds(derivative: f64, bound: f64, estimate: &Estimate) -> bool {
+    let numeric = estimate.numeric;
+    let open = 2.0 * estimate.bound + bound + 1e-6 * (derivative.abs() + numeric.abs());
+    (derivative - numeric).abs() > open
 }
 
 /// Settles the components that the tape alone settles, and returns the others.
@@ -180,8 +218,12 @@ fn is_known(derivative: f64, bound: f64) -> bool {
 
 /// Widens the bounds of the open components by what rounding may have cost the user's formula.
 /// Those that are still too far off are suspects; the others stay undecided.
+///
+/// The tape's bound is of the worst that its roundings could do together. Where nothing else is in
+/// the way of a suspicion, it gives place to what they are seen to do.
 fn allow_for_rounding(
     state: &mut State<'_>,
+    on_tape: &mut OnTape<'_>,
     recorded: &Recorded,
     evidence: &mut Evidence,
     open: &[usize],
@@ -190,18 +232,25 @@ fn allow_for_rounding(
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         (g - d).abs() - evidence.tolerance_of(i) * (g.abs() + d.abs())
     };
-    // Within the tape's own bound nothing speaks against a component, whatever its rounding.
-    let beyond: Vec<usize> = (open.iter().copied())
-        .filter(|&i| {
-            !is_known(evidence.numeric[i], evidence.bound[i])
-                || off(evidence, i) > evidence.bound[i]
-        })
-        .collect();
+    let known = |evidence: &Evidence, i: usize| is_known(evidence.numeric[i], evidence.bound[i]);
     let mut suspects = Suspects { wrong: Vec::new(), excused: Vec::new(), own: Vec::new() };
+    let far = |&i: &usize| !known(evidence, i) || off(evidence, i) > 0.0;
+    let mut beyond: Vec<usize> = open.iter().copied().filter(far).collect();
     if beyond.is_empty() {
         return suspects;
     }
     suspects.own = own_rounding(state, recorded, &evidence.analytic, &beyond);
+    let hidden =
+        |evidence: &Evidence, i: usize| known(evidence, i) && off(evidence, i) <= evidence.bound[i];
+    let by_bound_alone =
+        |&i: &usize| hidden(evidence, i) && off(evidence, i) > 2.0 * suspects.own[i];
+    let narrow: Vec<usize> = beyond.iter().copied().filter(by_bound_alone).collect();
+    if recorded.doubt.is_none() && !narrow.is_empty() {
+        let seen = on_tape.rounding(state, recorded);
+        narrow.iter().for_each(|&i| evidence.bound[i] = evidence.bound[i].min(seen[i]));
+    }
+    // Within the tape's own bound nothing speaks against a component, whatever its rounding.
+    beyond.retain(|&i| !hidden(evidence, i));
     let large = 1e4 * state.primal.roundoff() * norm(evidence.analytic.iter().copied());
     for i in beyond {
         let own = suspects.own[i];
@@ -371,8 +420,7 @@ impl Line {
     ) -> Vec<Estimate> {
         let targets: Vec<Target> = (components.iter().zip(&bench.noise))
             .map(|(&i, &noise)| {
-                // No difference need see what only the tape can.
-                let tolerance = evidence.tolerance_of(i).max(2e-7);
+                let tolerance = evidence.tolerance_of(i).max(LEAST_SEEN);
                 Target { analytic: values[i], tolerance, noise }
             })
             .collect();
@@ -399,18 +447,18 @@ impl Line {
 struct Aside<'a, 't> {
     settings: &'a Settings,
     on_tape: &'a mut OnTape<'t>,
+    /// What the tape says at the state itself.
+    home: &'a Recorded,
     suspects: Suspects,
     near: Near,
+    /// The largest rounding of the user's formula that was seen aside of a tie.
+    own: Vec<f64>,
 }
 
 impl Aside<'_, '_> {
     /// Gives the components their verdicts; false where a difference refutes the tape.
-    fn judge(
-        mut self,
-        state: &mut State<'_>,
-        evidence: &mut Evidence,
-        on_kink: bool,
-    ) -> Result<bool, Failure> {
+    fn judge(mut self, state: &mut State<'_>, evidence: &mut Evidence) -> Result<bool, Failure> {
+        let on_kink = self.home.doubt.is_some();
         if self.near.components.is_empty() {
             return Ok(true);
         }
@@ -449,7 +497,43 @@ impl Aside<'_, '_> {
                 evidence.bound[i] -= self.suspects.own[i];
             }
         }
+        if on_kink {
+            self.judge_smooth(state, evidence);
+        }
         Ok(true)
+    }
+
+    /// Along a parameter that moves both sides of a tie alike (the bias of a max pool) the forward
+    /// has a derivative after all. Where the tape and a difference that sees no kink both have it,
+    /// a gradient that has another is wrong at the tie, if right beside it.
+    fn judge_smooth(&self, state: &mut State<'_>, evidence: &mut Evidence) {
+        let home = self.home;
+        let is_other = |&i: &usize| {
+            let (g, d) = (evidence.analytic[i], home.derivative[i]);
+            evidence.verdict[i] == Verdict::Kink
+                && self.suspects.excused.contains(&i)
+                && is_known(d, home.bound[i])
+                && (g - d).abs()
+                    > evidence.tolerance_of(i) * (g.abs() + d.abs()) + home.bound[i] + self.own[i]
+        };
+        let other: Vec<usize> = self.near.components.iter().copied().filter(is_other).collect();
+        let mut bench = super::bench(state, self.settings);
+        for i in other.into_iter().take(CONFIRMED) {
+            let mut asked = vec![false; evidence.analytic.len()];
+            asked[i] = true;
+            let line = &lines(state, &asked)[0];
+            let components = line.components(state);
+            let estimates =
+                line.measure(state, &mut bench, evidence, &evidence.analytic, &components);
+            let own = components.iter().zip(&estimates).find(|&(&component, _)| component == i);
+            if let Some((_, estimate)) = own
+                && estimate.finding == (Finding::Wrong { near_kink: false })
+                && !home.is_at_odds(i, estimate)
+            {
+                evidence.verdict[i] = Verdict::Wrong;
+                evidence.bound[i] = home.bound[i] + self.own[i];
+            }
+        }
     }
 
     /// The components that are wrong at the parameters as they stand, with what the tape says
@@ -468,11 +552,16 @@ impl Aside<'_, '_> {
         let (close, mut far): (Vec<usize>, Vec<usize>) = (self.near.components.iter().copied())
             .filter(|&i| is_known(there.derivative[i], there.bound[i]))
             .partition(|&i| off(i) <= allowed(i) + there.bound[i]);
-        close.into_iter().for_each(|i| right[i] |= there.bound[i] <= allowed(i));
-        if !far.is_empty() {
-            let own = own_rounding(state, &there, gradient, &far);
+        let tied = self.home.doubt.is_some();
+        let asked = if tied { &self.near.components } else { &far };
+        if !asked.is_empty() {
+            let own = own_rounding(state, &there, gradient, asked);
             far.retain(|&i| off(i) > allowed(i) + there.bound[i] + own[i]);
+            if tied && there.doubt.is_none() {
+                self.own.iter_mut().zip(own).for_each(|(most, own)| *most = most.max(own));
+            }
         }
+        close.into_iter().for_each(|i| right[i] |= there.bound[i] <= allowed(i));
         Some((there, far))
     }
 
@@ -500,6 +589,33 @@ impl OnTape<'_> {
     /// Runs the forward on the tape, at the parameters of the state. The inner error is a reason
     /// to take differences instead.
     fn record(&mut self, state: &mut State<'_>) -> Result<Result<Recorded, String>, Failure> {
+        let probe = match self.run(state)? {
+            Ok(probe) => probe,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let ids = probe.tape_ids.unwrap_or_default();
+        let notes = Tape::notes();
+        for (event, what) in [
+            (Event::Dropped, "the forward converts a variable out of its scalar type"),
+            (Event::Foreign, "the forward uses a value of another tape"),
+        ] {
+            if let Some(note) = notes.iter().find(|note| note.event == event) {
+                return Ok(Err(format!("{what} (`{}`)", note.operation)));
+            }
+        }
+        let errors: Vec<f64> = ids.iter().map(|id| id.map_or(0.0, Tape::error_of)).collect();
+        if !state.outputs_match(&probe.outputs, &errors) {
+            return Ok(Err("the forward has another value on the tape".to_owned()));
+        }
+        let doubtful = [Event::Tie, Event::Kink, Event::Singular, Event::NearTie];
+        let doubt = doubtful.iter().find_map(|event| notes.iter().find(|n| n.event == *event));
+        let (derivative, bound) = sweep(state, &ids);
+        let stepped = Tape::counts().of(Event::Discretised) > 0;
+        Ok(Ok(Recorded { derivative, bound, ids, doubt: doubt.copied(), stepped }))
+    }
+
+    /// Draws the state with the tape scalar, and runs the forward.
+    fn run(&mut self, state: &mut State<'_>) -> Result<Result<Probe, String>, Failure> {
         let session = &mut self.session;
         Tape::reset();
         let mut draw = Draw::new(state.case());
@@ -526,28 +642,32 @@ impl OnTape<'_> {
             }
             called => called?,
         }
-        if let Some(failure) = probe.failure.take() {
-            return Err(failure);
+        match probe.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(Ok(probe)),
         }
-        let ids = probe.tape_ids.take().unwrap_or_default();
-        let notes = Tape::notes();
-        for (event, what) in [
-            (Event::Dropped, "the forward converts a variable out of its scalar type"),
-            (Event::Foreign, "the forward uses a value of another tape"),
-        ] {
-            if let Some(note) = notes.iter().find(|note| note.event == event) {
-                return Ok(Err(format!("{what} (`{}`)", note.operation)));
+    }
+
+    /// What rounding does to each component of the derivative on the tape, seen where every
+    /// operation is rounded at random; infinite where it is not known.
+    fn rounding(&mut self, state: &mut State<'_>, recorded: &Recorded) -> Vec<f64> {
+        let mut seen = vec![0.0_f64; recorded.derivative.len()];
+        for number in 0..SHAKEN {
+            Tape::shake(random::hash(state.seed(), 0x7368_616b + number).max(1));
+            let run = self.run(state);
+            Tape::shake(0);
+            let ids = run.ok().and_then(Result::ok).and_then(|probe| probe.tape_ids);
+            let Some(ids) = ids.filter(|ids| ids.len() == recorded.ids.len()) else {
+                return vec![f64::INFINITY; seen.len()];
+            };
+            let (derivative, bound) = sweep(state, &ids);
+            for (i, seen) in seen.iter_mut().enumerate() {
+                let moved = (derivative[i] - recorded.derivative[i]).abs();
+                let moved = if moved.is_nan() { f64::INFINITY } else { moved };
+                *seen = seen.max(SHAKEN_ROOM * moved + bound[i]);
             }
         }
-        let errors: Vec<f64> = ids.iter().map(|id| id.map_or(0.0, Tape::error_of)).collect();
-        if !state.outputs_match(&probe.outputs, &errors) {
-            return Ok(Err("the forward has another value on the tape".to_owned()));
-        }
-        let doubtful = [Event::Tie, Event::Kink, Event::Singular, Event::NearTie];
-        let doubt = doubtful.iter().find_map(|event| notes.iter().find(|n| n.event == *event));
-        let (derivative, bound) = sweep(state, &ids);
-        let stepped = Tape::counts().of(Event::Discretised) > 0;
-        Ok(Ok(Recorded { derivative, bound, ids, doubt: doubt.copied(), stepped }))
+        seen
     }
 }
 
@@ -612,11 +732,8 @@ fn sweep(state: &State<'_>, ids: &[Option<u32>]) -> (Vec<f64>, Vec<f64>) {
 }
 
 impl Recorded {
-    /// Whether the derivative on the tape is outside the bounds of a difference.
     fn is_at_odds(&self, i: usize, estimate: &Estimate) -> bool {
-        let (d, numeric) = (self.derivative[i], estimate.numeric);
-        let open = 2.0 * estimate.bound + self.bound[i] + 1e-6 * (d.abs() + numeric.abs());
-        (d - numeric).abs() > open
+        is_at_odds(self.derivative[i], self.bound[i], estimate)
     }
 
     /// [`Tape::roundings`] of every component.

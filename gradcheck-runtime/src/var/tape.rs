@@ -3,11 +3,13 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{CONSTANT, ELSEWHERE, U, Var};
+use crate::random;
 
 /// No operand: the node is a variable, or has a constant on this side.
 const NONE: u32 = u32::MAX;
 
-/// No second operand either, and the function is one of a pure number, see [`Tape::roundings`].
+/// No second operand either, and the function is one of a pure number: the second partial is the
+/// size of its value, see [`Tape::roundings`].
 const PURE: u32 = NONE - 1;
 
 /// Events are described for the first few, and the first of each kind, only; all are counted.
@@ -127,6 +129,9 @@ struct State {
     /// The variable converted last while `casting`.
     cast: Option<Var>,
     casting: bool,
+    /// State of the random numbers that every result is moved by within its own rounding, see
+    /// [`Tape::shake`]; zero where results stay as they are.
+    shaking: u64,
 }
 
 thread_local! {
@@ -147,6 +152,30 @@ impl State {
             adjoints: Vec::new(),
             cast: None,
             casting: false,
+            shaking: 0,
+        }
+    }
+
+    /// A random number from -1 to 1.
+    fn random(&mut self) -> f64 {
+        self.shaking = self.shaking.wrapping_add(2);
+        2.0 * random::unit(self.shaking, 0) - 1.0
+    }
+
+    /// Moves a result and its partial derivatives by random parts of their errors, and forgets
+    /// those that are known.
+    #[cold]
+    fn shake(&mut self, node: &mut Node, re: &mut f64) {
+        if node.error <= f64::MAX {
+            *re += node.error * self.random();
+            node.error = 0.0;
+        }
+        for side in 0..2 {
+            let slack = unpack(node.slacks[side]);
+            if slack <= f64::MAX {
+                node.partials[side] += slack * self.random();
+                node.slacks[side] = 0;
+            }
         }
     }
 
@@ -337,9 +366,12 @@ impl Tape {
     /// A hand-written gradient adds up the same products of partial derivatives, one for each
     /// path from an output to the variable, in some order and grouping. A rounding of each
     /// partial moves the sum by no more than u times the sum of the paths' magnitudes; formulas such
-    /// as `p * (1 - p)` or `1 - t * t` have a few. A function
-    /// of a pure number (`exp`, `tanh`, `sin`) has a derivative that is often had by a
-    /// subtraction from one, `1 - t * t` or `p - 1`: its rounding is u, not u of what is left.
+    /// as `p * (1 - p)` or `1 - t * t` have a few. A function of a pure number (`exp`, `tanh`, `sin`)
+    /// has a derivative that is often had by a subtraction from its value, `1 - t * t`: its rounding
+    /// is u of that, not of what is left. And one that ends up beside one, as `exp(-z)` does in
+    /// `ln(1 + exp(-z))`, has a derivative like `p - 1`: its rounding is u, however small it is
+    /// itself. Nothing of that holds of `exp(-z * z)` times some large number: it is not beside
+    /// one before it is multiplied.
     pub(crate) fn roundings(outputs: &[(u32, f64)]) -> Vec<f64> {
         TAPE.with_borrow_mut(|tape| {
             let State { nodes, variables, adjoints, .. } = tape;
@@ -347,31 +379,54 @@ impl Tape {
             // The sum of the paths' magnitudes so far, and of their roundings in units of u.
             adjoints.clear();
             adjoints.resize(top, [0.0; 2]);
+            // The same of paths from where the value stands beside one.
+            let mut beside = vec![0.0; top];
             for &(id, seed) in outputs {
                 adjoints[id as usize][0] += seed.abs();
+                beside[id as usize] += seed.abs();
             }
             for i in (0..top).rev() {
-                let [size, rounded] = adjoints[i];
-                if size == 0.0 && rounded == 0.0 {
+                let ([size, rounded], beside_one) = (adjoints[i], beside[i]);
+                if size == 0.0 && rounded == 0.0 && beside_one == 0.0 {
                     continue;
                 }
                 let node = &nodes[i];
-                let least = if node.operands[1] == PURE { 1.0 } else { 0.0 };
+                let is_pure = node.operands[1] == PURE;
+                let is_sum = !is_pure && node.partials.iter().all(|p| p.abs() == 1.0);
                 for side in 0..2 {
                     let operand = node.operands[side];
                     if operand >= PURE {
                         continue;
                     }
                     let partial = node.partials[side].abs();
+                    let through = bound_of_product(partial, size);
+                    let own = if is_pure {
+                        through.max(bound_of_product(node.partials[1], size)).max(beside_one)
+                    } else {
+                        through
+                    };
                     let below = &mut adjoints[operand as usize];
-                    below[0] += bound_of_product(partial, size);
-                    below[1] += bound_of_product(partial, rounded)
-                        + bound_of_product(partial.max(least), size);
+                    below[0] += through;
+                    below[1] += bound_of_product(partial, rounded) + own;
+                    beside[operand as usize] += match () {
+                        () if is_sum => size,
+                        () if is_pure => own,
+                        () => beside_one,
+                    };
                 }
             }
             let of = |id: &u32| adjoints.get(*id as usize).map_or(0.0, |a| BY_HAND * U * a[1]);
             variables.iter().map(of).collect()
         })
+    }
+
+    /// From now on every result and every partial derivative of an operation is moved at random
+    /// within its own rounding error, until `seed` is zero: a derivative recorded so differs from
+    /// the one recorded as it stands by what rounding does to it, with all that cancels and all
+    /// that does not (Parker's Monte Carlo arithmetic). Errors are then of what is not moved.
+    pub(crate) fn shake(seed: u64) {
+        // Odd, and steps of two: it never comes to zero again.
+        TAPE.with_borrow_mut(|tape| tape.shaking = if seed == 0 { 0 } else { seed | 1 });
     }
 
     /// Bound on the rounding error of a recorded value.
@@ -434,13 +489,17 @@ pub(super) fn record1(re: f64, error: f64, a: Edge, of_pure_number: bool) -> Var
     if a.operand.tape != tag {
         return foreign(re, a.operand.re);
     }
-    let id = push(&Node {
-        error,
-        partials: [a.partial, 0.0],
-        operands: [a.operand.id, if of_pure_number { PURE } else { NONE }],
-        slacks: [pack(a.slack), 0],
-    });
-    Var { re, error, id, tape: tag }
+    let (second, size) = if of_pure_number { (PURE, re.abs()) } else { (NONE, 0.0) };
+    push(
+        Node {
+            error,
+            partials: [a.partial, size],
+            operands: [a.operand.id, second],
+            slacks: [pack(a.slack), 0],
+        },
+        re,
+        tag,
+    )
 }
 
 /// The result of an operation on two operands, of which at least one is not a constant.
@@ -452,18 +511,24 @@ pub(super) fn record2(re: f64, error: f64, a: Edge, b: Edge) -> Var {
         return foreign(re, if known(a.operand) { b.operand.re } else { a.operand.re });
     }
     // The id of a constant is `NONE`.
-    let id = push(&Node {
+    let node = Node {
         error,
         partials: [a.partial, b.partial],
         operands: [a.operand.id, b.operand.id],
         slacks: [pack(a.slack), pack(b.slack)],
-    });
-    Var { re, error, id, tape: tag }
+    };
+    push(node, re, tag)
 }
 
 #[inline]
-fn push(node: &Node) -> u32 {
-    TAPE.with_borrow_mut(|tape| tape.push(node))
+fn push(mut node: Node, mut re: f64, tag: u32) -> Var {
+    TAPE.with_borrow_mut(|tape| {
+        if tape.shaking != 0 {
+            tape.shake(&mut node, &mut re);
+        }
+        let id = tape.push(&node);
+        Var { re, error: node.error, id, tape: tag }
+    })
 }
 
 #[cold]
