@@ -12,7 +12,7 @@ use num_traits::ToPrimitive;
 
 use super::examine::{self, Job, Plan};
 use super::faults::{Fault, Site};
-use super::oracle::{Floors, rounding_of_differences, visible};
+use super::oracle::{Floors, visible};
 use super::subjects::{Bug, Case, Class, Params, Real, SUBJECTS};
 
 impl Real for Var {
@@ -104,14 +104,15 @@ fn examine(job: Job, case: &Case<f64>, plan: &Plan, results: &Mutex<Results>) {
         return;
     }
     let site = Site { case, class: job.class, base: &base, fixed: None };
-    let mut floors = Floors::new(case);
+    let mut floors = Floors::without_differences(case);
     let mut planted = Vec::new();
     for (number, fault) in examine::planted_in(job, case, plan) {
         let wrong = |p: &Params<f64>| examine::wrong(case, &site, fault, plan, job, p);
         let Some(here) = wrong(&case.params) else { continue };
-        let own = fault.step().map(|h| rounding_of_differences(case, h));
+        let here = here.flat();
+        let own = examine::own_rounding(job, case, &here, &base, fault, plan);
         let floor = |i| floors.under(i, own.as_deref());
-        let Some(witness) = visible(&correct, &here.flat(), 2e-7, floor) else {
+        let Some(witness) = visible(&correct, &here, 2e-7, floor) else {
             continue;
         };
         let report = check(case, &on_tape, &Settings::new(), |p| {

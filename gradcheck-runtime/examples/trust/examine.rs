@@ -7,7 +7,7 @@ use gradcheck_runtime::flatten::{Flatten, Scalar};
 use gradcheck_runtime::{Method, Settings, StateReport, check_at};
 
 use super::faults::{Fault, Site};
-use super::oracle::{Derivatives, Floors, Witness, rounding_of_differences, visible};
+use super::oracle::{Derivatives, Floors, Witness, rounding_of_change, visible};
 use super::subjects::{Bug, Case, Class, Params, Real, SUBJECTS, Subject};
 
 /// Which states to examine.
@@ -211,6 +211,31 @@ pub(crate) fn wrong<F: Real + Scalar>(
     Some(g.map(|g| F::from_f64(g)))
 }
 
+/// What rounding makes of a gradient that is a changed correct one. A mistake inside the backward
+/// function has the rounding of the correct one as it is: where it jumps from one state to the next
+/// that is no rounding, but may be the mistake.
+pub(crate) fn own_rounding<F: Real + Scalar>(
+    job: Job,
+    case: &Case<F>,
+    here: &[f64],
+    base: &Params<f64>,
+    fault: Fault,
+    plan: &Plan,
+) -> Option<Vec<f64>> {
+    if matches!(fault, Fault::Bug(_)) {
+        return None;
+    }
+    let value = Scalar::to_f64(case.forward(&case.params));
+    // Half a unit of the value over the step, which a quotient that stands still does not show.
+    let least = fault.step().map_or(0.0, |h| F::ROUNDOFF * value.abs() / h);
+    let changed = |case: &Case<F>| {
+        let wide = case.cast::<f64>();
+        let site = Site { case: &wide, class: job.class, base, fixed: None };
+        Some(wrong(case, &site, fault, plan, job, &case.params)?.flat())
+    };
+    Some(rounding_of_change(case, here, least, changed))
+}
+
 /// The correct gradient of a state, and the faults planted in it.
 fn examine<F: Real + Scalar + Flatten>(
     job: Job,
@@ -251,7 +276,7 @@ fn examine<F: Real + Scalar + Flatten>(
         let wrong = |p: &Params<F>| wrong(&case, &site, fault, plan, job, p);
         let Some(here) = wrong(&case.params) else { continue };
         let here = here.flat();
-        let own = fault.step().map(|h| rounding_of_differences(wide, h));
+        let own = own_rounding(job, &case, &here, &wide_base, fault, plan);
         let shows = visible(&correct, &here, limit, |i| floors.under(i, own.as_deref()));
         let or_right = |p: &_| wrong(p).unwrap_or_else(|| case.gradient(p, Bug::None));
         let report = ours(&case, or_right, plan.method);

@@ -667,18 +667,13 @@ const CHANGES: &[(&str, Option<Known>, Change)] = &[
 ];
 
 fn difference(s: &Site<'_>, p: &Params<f64>, g: &mut Params<f64>, h: f64) {
-    forward_differences(s.case, p, g, h);
-}
-
-/// A forward difference for every component.
-pub(crate) fn forward_differences(case: &Case<f64>, p: &Params<f64>, g: &mut Params<f64>, h: f64) {
-    let here = case.forward(p);
+    let here = s.case.forward(p);
     let mut moved = p.clone();
     for i in 0..p.len() {
         let (block, place) = p.locate(i);
         let before = moved[block][place];
         moved[block][place] = before + h;
-        g[block][place] = (case.forward(&moved) - here) / h;
+        g[block][place] = (s.case.forward(&moved) - here) / h;
         moved[block][place] = before;
     }
 }

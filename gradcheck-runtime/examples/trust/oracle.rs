@@ -10,7 +10,6 @@ use std::ops::{
 use gradcheck_runtime::flatten::Scalar;
 use num_traits::{Float, Num, NumCast, One, ToPrimitive, Zero};
 
-use super::faults::forward_differences;
 use super::subjects::{Bug, Case, Params, Real, Rng};
 
 thread_local! {
@@ -324,6 +323,8 @@ pub(crate) struct Floors<'a, F: Real> {
     exact: Vec<f64>,
     analytic: Vec<f64>,
     derivatives: Derivatives,
+    /// The same of nudged states, where a check takes no differences.
+    nudged: Vec<Derivatives>,
     params: Params<F>,
     known: Vec<Option<Floor>>,
 }
@@ -349,7 +350,17 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
         }
         let known = vec![None; exact.len()];
         let (derivatives, params) = (Derivatives::new(case), case.params.clone());
-        Floors { case, exact, analytic, derivatives, params, known }
+        Floors { case, exact, analytic, derivatives, nudged: Vec::new(), params, known }
+    }
+
+    /// The floors of a check that takes no differences: the forward side is the spread of its
+    /// derivative by dual numbers under the same nudges, and a kink counts only where the state is
+    /// on it but for rounding.
+    pub(crate) fn without_differences(case: &'a Case<F>) -> Self {
+        Floors {
+            nudged: nudged(case).map(|case| Derivatives::new(&case)).collect(),
+            ..Self::new(case)
+        }
     }
 
     /// The floor of component `i` for a fault whose own rounding is `own`, if it has one.
@@ -379,6 +390,17 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
             scale = 1.0;
         }
         let centre = Scalar::to_f64(self.case.forward(&self.params));
+        let on_tape = !self.nudged.is_empty();
+        if on_tape {
+            let here = self.derivatives.at(i, 0.0).0;
+            let spread = (self.nudged.iter_mut())
+                .map(|nudged| (nudged.at(i, 0.0).0 - here).abs())
+                .fold((here - exact).abs(), f64::max);
+            let smooth = Self::SAFETY * spread + self.analytic[i];
+            if kink > 1e3 * F::ROUNDOFF * scale {
+                return Floor { smooth, sides: None };
+            }
+        }
         let mut steps = Vec::new();
         let mut h = scale / 8.0;
         for _ in 0..22 {
@@ -441,26 +463,23 @@ impl<'a, F: Real + Scalar> Floors<'a, F> {
     }
 }
 
-/// What rounding makes of forward differences of step `h`, for each component: a fault that puts
-/// them in the gradient's place is no more wrong than by what they are off beyond that. Half a unit
-/// of the values over the step, or what is seen under the same nudges as the gradient's own
-/// rounding, with the same factor.
-pub(crate) fn rounding_of_differences(case: &Case<f64>, h: f64) -> Vec<f64> {
-    let differences = |case: &Case<f64>| {
-        let mut g = case.params.clone();
-        forward_differences(case, &case.params, &mut g, h);
-        g.flat()
-    };
-    let value = case.forward(&case.params).abs();
-    let least = f64::EPSILON / 2.0 * value / h;
-    let mut seen = vec![least; case.params.len()];
-    let here = differences(case);
-    for nudged in nudged(case) {
-        for (seen, (a, b)) in seen.iter_mut().zip(here.iter().zip(differences(&nudged))) {
+/// What rounding makes of each component of a changed gradient, which is `here` at the state:
+/// its spread under the nudges that show the correct one's, with the same factor. A change carries
+/// rounding wherever it carries values (two components swapped, one scaled), and a difference has
+/// its own, `least` of it; neither is more wrong than by what it is off beyond that.
+pub(crate) fn rounding_of_change<F: Real + Scalar>(
+    case: &Case<F>,
+    here: &[f64],
+    least: f64,
+    changed: impl Fn(&Case<F>) -> Option<Vec<f64>>,
+) -> Vec<f64> {
+    let mut seen = vec![least; here.len()];
+    for there in nudged(case).filter_map(|nudged| changed(&nudged)) {
+        for (seen, (a, b)) in seen.iter_mut().zip(here.iter().zip(there)) {
             *seen = seen.max((a - b).abs());
         }
     }
-    seen.iter().map(|seen| Floors::<f64>::SAFETY * seen).collect()
+    seen.iter().map(|seen| Floors::<F>::SAFETY * seen).collect()
 }
 
 /// A case with everything nudged by two units of rounding, some times.
