@@ -282,9 +282,9 @@ mod beyond_the_tape {
         y.mapv(f64::cos) / (1.0 + x * &y.mapv(f64::sin))
     }
 
-    /// What the tape has after one step.
+    /// What the tape has after one step: two wrongs that agree.
     #[gradcheck(exact = F, x in uniform::<F, _>(2, num(0.3)..num(0.8)), starts in Just(solved(&x)),
-        forward = fixed_points(&x, &starts), ignore = "read by a test")]
+        forward = fixed_points(&x, &starts), ignore = "wrong on purpose")]
     fn of_one_step(x: &Array1<f64>) -> Array1<f64> {
         Array1::from(solved(x)).mapv(f64::cos)
     }
@@ -294,9 +294,27 @@ mod beyond_the_tape {
         let note = "a difference refutes the derivative on the tape";
         let right = support::passes("beyond_the_tape::gradcheck_at_its_root::random_init");
         assert!(right.says(note), "{}", right.text);
-        // What agrees with the tape is not looked at again: the documentation says so.
-        let blind = support::passes("beyond_the_tape::gradcheck_of_one_step::random_init");
-        assert!(!blind.says(note), "{}", blind.text);
+        support::fails("beyond_the_tape::gradcheck_of_one_step::random_init", &[note, "x["]);
+    }
+
+    /// The same from a start of its own: iterated to the end, the tape has the derivative.
+    #[gradcheck(exact = F, tolerance = 1e-10, x in uniform::<F, _>(2, num(0.3)..num(0.8)),
+        forward = fixed_points(&x, &[0.5, 0.5]), ignore = "read by a test")]
+    fn iterated(x: &Array1<f64>) -> Array1<f64> {
+        at_its_root(x)
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-10, x in uniform::<F, _>(2, num(0.3)..num(0.8)),
+        forward = fixed_points(&x, &[0.5, 0.5]), ignore = "wrong on purpose")]
+    fn wrong_iterated(x: &Array1<f64>) -> Array1<f64> {
+        at_its_root(x) * (1.0 + 1e-8)
+    }
+
+    #[test]
+    fn an_iteration_is_as_good_as_it_is_long() {
+        let right = support::passes("beyond_the_tape::gradcheck_iterated::random_init");
+        assert!(!right.says("differences in place"), "{}", right.text);
+        support::fails("beyond_the_tape::gradcheck_wrong_iterated::random_init", &["x["]);
     }
 
     fn rounded<F: Real>(x: &Array1<F>) -> F {
@@ -383,6 +401,49 @@ mod kinks {
         support::fails("kinks::gradcheck_half_aside::random_init", &["the gradient is wrong"]);
     }
 
+    /// A max pool over equal inputs: the bias moves all of them alike, so that along it there is a
+    /// derivative.
+    fn pooled<F: Real>(x: &Array1<F>, b: &F) -> F {
+        let largest = x.iter().fold(F::neg_infinity(), |most, &x| most.max(x + *b));
+        largest * largest + *b
+    }
+
+    /// To the last of the largest; the tape takes the first.
+    fn pooled_backward(x: &Array1<f64>, b: f64, all: bool) -> (Array1<f64>, f64) {
+        let most = x.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x + b));
+        let mut dx = Array1::zeros(x.len());
+        for i in (0..x.len()).rev().filter(|&i| x[i] + b == most) {
+            dx[i] = 2.0 * most;
+            if !all {
+                break;
+            }
+        }
+        let db = dx.sum() + 1.0;
+        (dx, db)
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, x in Just(Array1::<F>::from_elem(4, num(0.3))),
+        b in uniform::<F, _>(1, num(0.5)..num(2.0)).prop_map(|b| b[0]), wrt = (x, b), forward = pooled,
+        ignore = "read by a test")]
+    fn to_the_last(x: &Array1<f64>, b: &f64) -> (Array1<f64>, f64) {
+        pooled_backward(x, *b, false)
+    }
+
+    #[gradcheck(exact = F, tolerance = 1e-12, x in Just(Array1::<F>::from_elem(4, num(0.3))),
+        b in uniform::<F, _>(1, num(0.5)..num(2.0)).prop_map(|b| b[0]), wrt = (x, b), forward = pooled,
+        ignore = "wrong on purpose")]
+    fn to_every_one(x: &Array1<f64>, b: &f64) -> (Array1<f64>, f64) {
+        pooled_backward(x, *b, true)
+    }
+
+    #[test]
+    fn a_gradient_to_every_tie_is_caught_where_the_tie_moves_as_one() {
+        let right = support::run("kinks::gradcheck_to_the_last::random_init");
+        assert!(right.says("a kink of the forward") && !right.says("is wrong"), "{}", right.text);
+        let wrong = support::fails("kinks::gradcheck_to_every_one::random_init", &["b "]);
+        assert_eq!(wrong.wrong_in("x"), 0, "{}", wrong.text);
+    }
+
     fn length<F: Real>(x: &Array1<F>, y: &Array1<F>) -> F {
         x.iter().zip(y).fold(F::zero(), |sum, (&x, &y)| sum + x * y)
             + x.iter().fold(F::zero(), |sum, &x| sum + x * x).sqrt()
@@ -458,6 +519,116 @@ mod rounding {
             assert_eq!(check(&w, 1e-12, kept).counts().agreed, 2, "{w:?}");
             assert!(check(&w, 1e-12, |z| kept(z) * (1.0 + 1e-9)).is_wrong(), "{w:?}");
             assert!(check(&w, 2e-7, |z| -kept(z)).is_wrong(), "{w:?}");
+        }
+    }
+}
+
+/// Digits that are lost on the way, and are not missed; and what bounds would say of them.
+mod bounds {
+    use gradcheck_runtime::var::Var;
+    use gradcheck_runtime::{Settings, StateReport, check_exact_at};
+    use num_traits::Float;
+
+    use super::num;
+
+    type Forwards = (fn(&[f64; 3]) -> f64, fn(&[Var; 3]) -> Var);
+
+    fn check(
+        at: [f64; 3],
+        forwards: Forwards,
+        gradient: impl Fn(&[f64; 3]) -> [f64; 3],
+    ) -> StateReport {
+        let (mut x, mut on_tape) = (at, at.map(Var::from));
+        let settings = Settings::new().tolerance(1e-12);
+        check_exact_at(&mut x, &mut on_tape, &settings, forwards, gradient)
+    }
+
+    /// A mean weighted by a softmax that one score dominates.
+    fn attended<F: Float>(s: &[F; 3]) -> F {
+        let most = s.iter().fold(F::neg_infinity(), |most, &s| most.max(s));
+        let weights = s.map(|s| (s - most).exp());
+        let values: [F; 3] = [0.7, -1.3, 0.4].map(num);
+        let all = weights.iter().fold(F::zero(), |sum, &w| sum + w);
+        let own = weights.iter().zip(&values).fold(F::zero(), |sum, (&w, &v)| sum + w * v);
+        own / all
+    }
+
+    fn attended_backward(s: &[f64; 3]) -> [f64; 3] {
+        let most = s.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (e, v) = (s.map(|s| (s - most).exp()), [0.7, -1.3, 0.4]);
+        let all: f64 = e.iter().sum();
+        // Of differences of the values: nothing cancels.
+        std::array::from_fn(|i| (0..3).map(|j| e[i] / all * e[j] / all * (v[i] - v[j])).sum())
+    }
+
+    #[test]
+    fn a_dominated_softmax_is_held_to_its_digits() {
+        for s in [[20.0, 1.0, 0.3], [17.3, -2.0, 2.1], [1.0, 0.5, 14.0]] {
+            let forwards: Forwards = (attended, attended);
+            assert!(!check(s, forwards, attended_backward).is_wrong(), "{s:?}");
+            for component in 0..3 {
+                let wrong = |s: &[f64; 3]| {
+                    let mut g = attended_backward(s);
+                    g[component] *= 1.0 + 1e-4;
+                    g
+                };
+                assert!(check(s, forwards, wrong).is_wrong(), "{component} at {s:?}");
+            }
+        }
+    }
+
+    /// A small number times a large one, both of them exponentials.
+    fn balanced<F: Float>(x: &[F; 3]) -> F {
+        x.iter().fold(F::zero(), |sum, &x| sum + (-x * x).exp() * (x * x + x).exp())
+    }
+
+    #[test]
+    fn a_small_exponential_beside_nothing_excuses_nothing() {
+        for x in [[0.5, 4.0, 5.0], [-5.0, 3.0, 1.0]] {
+            let forwards: Forwards = (balanced, balanced);
+            assert!(!check(x, forwards, |x| x.map(f64::exp)).is_wrong(), "{x:?}");
+            let wrong = |x: &[f64; 3]| x.map(|x| x.exp() * (1.0 + 1e-8));
+            assert!(check(x, forwards, wrong).is_wrong(), "{x:?}");
+        }
+    }
+
+    /// What the forward adds and takes away again costs it digits that no rounding of the
+    /// variables shows: its value stands still, and its derivative with it.
+    fn swamped<F: Float>(x: &[F; 3]) -> F {
+        let large = num::<F>(1e8);
+        x.iter().fold(F::zero(), |sum, &x| sum + ((x + large) - large).powi(2))
+    }
+
+    #[test]
+    fn digits_that_the_forward_loses_accuse_nobody() {
+        for x in [[0.123_456_789, 1.7, -0.3], [1.1, 2.2, 3.3]] {
+            let forwards: Forwards = (swamped, swamped);
+            let right = check(x, forwards, |x| x.map(|x| 2.0 * x));
+            assert!(!right.is_wrong(), "{x:?}: {right}");
+            let wrong = check(x, forwards, |x| x.map(|x| 2.0 * x * (1.0 + 1e-5)));
+            assert!(wrong.is_wrong(), "{x:?}: {wrong} {:?}", wrong.notes);
+        }
+    }
+
+    /// `p - 1` beside a large factor, and a `tanh` that is one: all their digits are gone.
+    fn steep<F: Float>(x: &[F; 3]) -> F {
+        let large = num::<F>(1e3);
+        let loss = |x: F| large * (-x).exp().ln_1p();
+        x.iter().fold(F::zero(), |sum, &x| sum + loss(x) + large * x.tanh())
+    }
+
+    #[test]
+    fn a_formula_that_has_lost_its_digits_is_undecided_however_it_is_scaled() {
+        let slope = |x: f64| {
+            let t = x.tanh();
+            1e3 * (1.0 / (1.0 + (-x).exp()) - 1.0) + 1e3 * (1.0 - t * t)
+        };
+        for x in [[38.0, 40.0, 45.0], [17.0, 18.5, 19.0], [700.0, 37.0, 36.5]] {
+            let forwards: Forwards = (steep, steep);
+            let report = check(x, forwards, |x| x.map(slope));
+            assert!(!report.is_wrong(), "{x:?}: {report}");
+            assert!(report.counts().undecided > 0, "{x:?}: {report}");
+            assert!(check(x, forwards, |x| x.map(|x| slope(x) + 1e-10)).is_wrong(), "{x:?}");
         }
     }
 }

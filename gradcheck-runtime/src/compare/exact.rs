@@ -179,14 +179,14 @@ fn reason_to_doubt(
         let holds = |(e, &slope): (&Estimate, &f64)| e.finding == Finding::Agrees && slope != 0.0;
         return (!estimates.iter().zip(&slopes).all(holds)).then_some(ROUNDS);
     }
+    // A tie shows as a kink along the line, or as none: then the tape took the wrong side of it.
     let refuted = |((e, &slope), &bound): ((&Estimate, &f64), &f64)| {
         e.finding == (Finding::Wrong { near_kink: false })
             && is_known(slope, bound)
             && is_at_odds(slope, bound, e)
     };
     let refuted = estimates.iter().zip(&slopes).zip(&bounds).any(refuted);
-    // At a tie the tape has one of several derivatives.
-    (refuted && recorded.doubt.is_none()).then_some(REFUTED)
+    refuted.then_some(REFUTED)
 }
 
 /// Whether a derivative on the tape is outside the bounds of a difference.
@@ -655,12 +655,13 @@ impl OnTape<'_> {
         for number in 0..SHAKEN {
             Tape::shake(random::hash(state.seed(), 0x7368_616b + number).max(1));
             let run = self.run(state);
-            Tape::shake(0);
             let ids = run.ok().and_then(Result::ok).and_then(|probe| probe.tape_ids);
-            let Some(ids) = ids.filter(|ids| ids.len() == recorded.ids.len()) else {
+            let ids = ids.filter(|ids| ids.len() == recorded.ids.len());
+            let swept = ids.map(|ids| sweep(state, &ids));
+            Tape::shake(0);
+            let Some((derivative, bound)) = swept else {
                 return vec![f64::INFINITY; seen.len()];
             };
-            let (derivative, bound) = sweep(state, &ids);
             for (i, seen) in seen.iter_mut().enumerate() {
                 let moved = (derivative[i] - recorded.derivative[i]).abs();
                 let moved = if moved.is_nan() { f64::INFINITY } else { moved };

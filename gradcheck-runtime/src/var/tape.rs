@@ -156,24 +156,18 @@ impl State {
         }
     }
 
-    /// A random number from -1 to 1.
-    fn random(&mut self) -> f64 {
-        self.shaking = self.shaking.wrapping_add(2);
-        2.0 * random::unit(self.shaking, 0) - 1.0
-    }
-
     /// Moves a result and its partial derivatives by random parts of their errors, and forgets
     /// those that are known.
     #[cold]
     fn shake(&mut self, node: &mut Node, re: &mut f64) {
         if node.error <= f64::MAX {
-            *re += node.error * self.random();
+            *re = moved(*re, node.error, &mut self.shaking);
             node.error = 0.0;
         }
         for side in 0..2 {
             let slack = unpack(node.slacks[side]);
             if slack <= f64::MAX {
-                node.partials[side] += slack * self.random();
+                node.partials[side] = moved(node.partials[side], slack, &mut self.shaking);
                 node.slacks[side] = 0;
             }
         }
@@ -313,7 +307,7 @@ impl Tape {
     /// When an id is not of this tape.
     pub fn sweep(outputs: &[(u32, f64)]) -> Sweep {
         TAPE.with_borrow_mut(|tape| {
-            let State { nodes, variables, adjoints, .. } = tape;
+            let State { nodes, variables, adjoints, shaking, .. } = tape;
             let top = outputs.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
             assert!(top <= nodes.len(), "an output that is not on this thread's tape");
             adjoints.clear();
@@ -337,7 +331,21 @@ impl Tape {
                     let partial = node.partials[side];
                     let slack = unpack(node.slacks[side]);
                     // What does not reach the output has no share, whatever its derivative.
-                    let share = if adjoint == 0.0 { 0.0 } else { partial * adjoint };
+                    let mut share = if adjoint == 0.0 { 0.0 } else { partial * adjoint };
+                    if *shaking != 0 {
+                        if partial.abs() != 1.0 {
+                            share = moved(share, U * share.abs(), shaking);
+                        }
+                        let before = adjoints[operand as usize][0];
+                        let sum = before + share;
+                        let rounding = if before == 0.0 { 0.0 } else { U * sum.abs() };
+                        adjoints[operand as usize][0] = moved(sum, rounding, shaking);
+                        let unknown = error + slack;
+                        if unknown != 0.0 {
+                            adjoints[operand as usize][1] = f64::INFINITY;
+                        }
+                        continue;
+                    }
                     // Sums, differences and negations pass the adjoint on as it is.
                     let rounding = if partial.abs() == 1.0 { 0.0 } else { U * share.abs() };
                     let mut bound = rounding;
@@ -423,7 +431,8 @@ impl Tape {
     /// From now on every result and every partial derivative of an operation is moved at random
     /// within its own rounding error, until `seed` is zero: a derivative recorded so differs from
     /// the one recorded as it stands by what rounding does to it, with all that cancels and all
-    /// that does not (Parker's Monte Carlo arithmetic). Errors are then of what is not moved.
+    /// that does not (Parker's Monte Carlo arithmetic). So is every step of a sweep. Bounds are
+    /// zero then, and infinite where an error was.
     pub(crate) fn shake(seed: u64) {
         // Odd, and steps of two: it never comes to zero again.
         TAPE.with_borrow_mut(|tape| tape.shaking = if seed == 0 { 0 } else { seed | 1 });
@@ -432,6 +441,21 @@ impl Tape {
     /// Bound on the rounding error of a recorded value.
     pub(crate) fn error_of(id: u32) -> f64 {
         TAPE.with_borrow(|tape| tape.nodes.get(id as usize).map_or(0.0, |n| known(n.error)))
+    }
+}
+
+/// A number moved at random within `error`, by a last digit at least if that is not zero: what is
+/// off by less stands still on its own, and moves what cancels with it all the same.
+fn moved(value: f64, error: f64, shaking: &mut u64) -> f64 {
+    if error == 0.0 {
+        return value;
+    }
+    *shaking = shaking.wrapping_add(2);
+    let by = error * (2.0 * random::unit(*shaking, 0) - 1.0);
+    match value + by {
+        there if there != value => there,
+        _ if by > 0.0 => value.next_up(),
+        _ => value.next_down(),
     }
 }
 
