@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
-use crate::evidence::{Column, Evidence, Slope, Verdict};
+use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, Line, Noise};
 use crate::random;
@@ -66,12 +66,15 @@ pub(super) fn directional(
         scales: state.block_scales(),
         suspects: Vec::new(),
         clear: 0,
+        narrowest: 0,
         spent: 0,
+        known: Vec::new(),
+        curvature: 0.0,
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
         let (mut agreed, mut kinked, mut wrong) = (false, false, false);
-        search.clear = 0;
+        search.clear = search.clear.saturating_sub(2);
         let (mut probe, mut wanted) = (0, probes);
         while probe < wanted {
             let tag =
@@ -114,6 +117,7 @@ pub(super) fn directional(
         search.sample(state, &mut evidence, b, sample);
     }
     if blocks.len() > 1 {
+        search.clear = search.narrowest.saturating_sub(1);
         let all = 0..evidence.analytic.len();
         let tag = random::hash(state.seed(), 0x6469_7261);
         let slope = search.slope(state, &evidence, 0..blocks.len(), all, tag);
@@ -135,17 +139,61 @@ struct Search {
     suspects: Vec<super::Suspect>,
     /// The step from which on the last slope was clear of kinks: the next one begins there.
     clear: usize,
+    /// The narrowest of these.
+    narrowest: usize,
     spent: usize,
+    /// Components that were found to be off: slopes are taken without that.
+    known: Vec<Known>,
+    /// Second derivative along the last slope that was off.
+    curvature: f64,
 }
 
-/// Components whose slope is off, and by how much.
-struct Off {
-    range: Range<usize>,
-    by: f64,
+/// A component that is off.
+struct Known {
+    component: usize,
+    error: f64,
+    /// What is not known of the error.
     bound: f64,
 }
 
+/// By how much a slope is off, and the bound of the rounding in that.
+#[derive(Clone, Copy)]
+struct Gauged {
+    off: f64,
+    bound: f64,
+}
+
+impl Gauged {
+    fn is_off(&self) -> bool {
+        self.off.abs() > self.bound
+    }
+
+    /// The rest of a slope of which part was measured; errors of independent evaluations.
+    fn without(self, part: Gauged) -> Gauged {
+        Gauged { off: self.off - part.off, bound: self.bound.hypot(part.bound) }
+    }
+}
+
+/// Components whose slopes are off along each of two directions.
+struct Off {
+    range: Range<usize>,
+    by: [Gauged; 2],
+}
+
+/// How the search for wrong components ended.
+enum Ended {
+    /// Whoever could be found has been measured, and it is or is not all that the slopes are
+    /// off by.
+    Found { is_all: bool },
+    /// There are too many: the block is wrong as a whole.
+    Dense,
+}
+
 impl Search {
+    fn clear_from(&mut self, rung: usize) {
+        (self.clear, self.narrowest) = (rung, self.narrowest.max(rung));
+    }
+
     /// The slope along a direction through `range`, judged against its own error bound.
     fn slope(
         &mut self,
@@ -156,10 +204,10 @@ impl Search {
         tag: u64,
     ) -> Slope {
         let ray = Ray::random(tag, &self.scales, range.clone());
-        let (analytic, size) = ray.product(state.home(), &evidence.analytic);
+        let (analytic, open, size) = self.product(state, evidence, &ray);
         let reference = 2.0 * size;
         // The user's own rounding, summed along the direction.
-        let own = 16.0 * state.primal.roundoff() * reference;
+        let own = 16.0 * state.primal.roundoff() * reference + open;
         let precision = evidence.tolerance_of(range.start) * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
         let found = |verdict, read: Read| Slope {
@@ -176,7 +224,12 @@ impl Search {
         let mut seen: Vec<Read> = Vec::new();
         let widest = widest_step(state);
         let first = self.clear.min(RUNGS.len() - 3);
+        let mut crowded = false;
         for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
+            // Kinks that two steps next to each other see differently are many: go well below.
+            if std::mem::take(&mut crowded) {
+                continue;
+            }
             // Out of the domain: a narrower step may be within.
             let Some(rung) = self.rung(state, &ray, widest * ratio) else {
                 before = None;
@@ -186,7 +239,7 @@ impl Search {
             let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
             let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
             if let Some(agreeing) = [Some(plain), read].into_iter().flatten().find(agrees) {
-                self.clear = k.saturating_sub(1);
+                self.clear_from(k.saturating_sub(1));
                 let flat = reference == 0.0 && agreeing.slope == 0.0;
                 let sure = agreeing.bound <= precision || flat;
                 let verdict = if sure { Verdict::Agrees } else { Verdict::Undecided };
@@ -208,8 +261,22 @@ impl Search {
                         && read.jump <= 0.1 * off.abs() + read.unsure
                 });
                 if plainly || again {
-                    let spread = spread.unwrap_or((wider.slope - rung.slope).abs());
-                    return found(Verdict::Wrong, Read { bound: read.bound + spread, ..read });
+                    self.clear_from(k - 1);
+                    self.curvature = rung.gap.abs() / rung.step;
+                    let apart = (wider.slope - rung.slope).abs();
+                    let spread = spread.unwrap_or(apart);
+                    let extrapolated = Read { bound: read.bound + spread, ..read };
+                    // A kink that an earlier step contained is in what was extrapolated from it.
+                    let steady = Read { slope: wider.slope, bound: wider.noise, ..plain };
+                    let alone = match apart <= wider.noise + rung.noise {
+                        true => steady,
+                        false => Read { bound: rung.noise + apart, ..plain },
+                    };
+                    let best = match plainly && alone.bound < extrapolated.bound {
+                        true => alone,
+                        false => extrapolated,
+                    };
+                    return found(Verdict::Wrong, best);
                 }
                 // One-sided slopes that stay apart by the same: the state is on a kink.
                 if let Some(earlier) = earlier
@@ -222,6 +289,7 @@ impl Search {
                     return found(Verdict::Kink, Read { bound, ..read });
                 }
             }
+            crowded = k == 1 && before.is_some();
             seen.push(Read { jump: read.map_or(0.0, |read| read.jump), ..plain });
             before = Some((rung, read));
         }
@@ -305,8 +373,8 @@ impl Search {
         })
     }
 
-    /// By how much the slope through part of a block is off, and the bound of its noise: one
-    /// central difference, or, where so little is off that it would drown in it, two wide ones.
+    /// By how much the slope through part of a block is off: by one central difference, or, where
+    /// so little is off that it would drown in its noise, by two wide ones.
     fn part(
         &mut self,
         state: &mut State<'_>,
@@ -314,20 +382,45 @@ impl Search {
         range: Range<usize>,
         tag: u64,
         faint: bool,
-    ) -> Option<(f64, f64)> {
+    ) -> Option<Gauged> {
         let ray = Ray::random(tag, &self.scales, range);
-        let (analytic, _) = ray.product(state.home(), &evidence.analytic);
-        if !faint {
-            let rung = self.rung(state, &ray, usual_step(state))?;
-            return Some((analytic - rung.slope, rung.noise));
+        let (analytic, open, _) = self.product(state, evidence, &ray);
+        if faint {
+            let widest = widest_step(state);
+            let wide = self.rung(state, &ray, widest * RUNGS[1])?;
+            let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
+            return Some(Gauged { off: analytic - read.slope, bound: read.bound + open });
         }
-        let widest = widest_step(state);
-        let wide = self.rung(state, &ray, widest * RUNGS[1])?;
-        let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
-        Some((analytic - read.slope, read.bound))
+        let mut step = usual_step(state);
+        loop {
+            let rung = self.rung(state, &ray, step)?;
+            let smooth = 30.0 * self.curvature * step + 4.0 * rung.noise;
+            let (off, bound) = (analytic - rung.slope, rung.noise + open);
+            if rung.gap.abs() <= smooth {
+                return Some(Gauged { off, bound });
+            }
+            // A kink within the step, which shifts the difference by up to half the gap.
+            if step < 0.01 * usual_step(state) {
+                return Some(Gauged { off, bound: bound + 0.5 * rung.gap.abs() });
+            }
+            step /= 16.0;
+        }
     }
 
-    /// Halves the components of a block that is off until the wrong ones stand alone.
+    /// The analytic slope along a direction without what is known to be off, the bound of what is
+    /// not known of that, and the size of such a slope.
+    fn product(&self, state: &State<'_>, evidence: &Evidence, ray: &Ray) -> (f64, f64, f64) {
+        let (mut slope, size) = ray.product(state.home(), &evidence.analytic);
+        let mut open = 0.0_f64;
+        for known in self.known.iter().filter(|known| ray.range.contains(&known.component)) {
+            let entry = ray.entry(state.home(), known.component);
+            slope -= known.error * entry;
+            open = open.hypot(known.bound * entry);
+        }
+        (slope, open, size)
+    }
+
+    /// Finds the components of a block that are off, until what is left of its slope agrees.
     fn find(
         &mut self,
         state: &mut State<'_>,
@@ -335,58 +428,138 @@ impl Search {
         block: usize,
         slope: &Slope,
     ) {
-        let range = slope.range.clone();
-        let by = slope.analytic - slope.numeric;
-        let mut open = vec![Off { range: range.clone(), by, bound: slope.bound }];
-        let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
-        let faint = by.abs() < 50.0 * usual;
-        let (mut named, mut asked) = (0, false);
-        let begun = self.spent;
+        self.known.clear();
+        let (mut left, begun) = (slope.clone(), self.spent);
+        while left.verdict == Verdict::Wrong && self.spent - begun <= SEARCH {
+            let before = self.known.len();
+            match self.split(state, evidence, &left) {
+                Ended::Found { is_all } if !is_all && self.known.len() > before => {}
+                Ended::Found { .. } => break,
+                Ended::Dense => {
+                    self.measure_block(state, evidence, block);
+                    break;
+                }
+            }
+            // Large ones hide faint ones: the same slope without what has a name.
+            left = self.slope(state, evidence, block..block + 1, slope.range.clone(), slope.tag);
+        }
+        self.known.clear();
+    }
+
+    /// Splits the components that a slope runs through until the wrong ones stand alone.
+    ///
+    /// A set that holds one wrong component need not be split down to it: slopes along two
+    /// directions through the set are then its error times its two entries, and their ratio is
+    /// that of no other component, as far as the slopes are known. Whoever is found so is measured
+    /// by itself like all others.
+    fn split(&mut self, state: &mut State<'_>, evidence: &mut Evidence, slope: &Slope) -> Ended {
+        let (range, begun) = (slope.range.clone(), self.spent);
+        let faint = {
+            let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
+            (slope.analytic - slope.numeric).abs() < 50.0 * usual
+        };
+        let tags = [slope.tag, random::hash(slope.tag, 0x6f74_6865)];
+        let first = self.sharp(state, evidence, slope, faint);
+        let block = block_of(&evidence.blocks, range.start);
+        let second = self.slope(state, evidence, block..block + 1, range.clone(), tags[1]);
+        let second = self.sharp(state, evidence, &second, faint);
+        let whole = Off { range: range.clone(), by: [first, second] };
+        let (mut open, mut asked) = (vec![whole], false);
+        let before = self.known.len();
         while let Some(at) = widest(&open) {
             // Off nearly everywhere: a fault of the block, not of some components.
             let covered: usize = open.iter().map(|o| o.range.len()).sum();
             let dense = open.len() > 2 * NAMED && 2 * covered > range.len();
-            if dense || named > NAMED || self.spent - begun > SEARCH {
-                self.measure_block(state, evidence, block);
-                return;
+            if dense || self.known.len() > NAMED || self.spent - begun > SEARCH {
+                return Ended::Dense;
             }
             if open.len() >= ALL_OFF && covered == range.len() && range.len() > 64 && !asked {
                 asked = true;
                 if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
-                    self.measure_block(state, evidence, block);
-                    return;
+                    return Ended::Dense;
                 }
             }
-            let Off { range, by, bound } = open.swap_remove(at);
-            if range.len() == 1 {
-                let i = range.start;
-                let wrong = self.seen_twice(state, evidence, i, by, slope.tag)
-                    || self.component(state, evidence, i);
-                named += usize::from(wrong);
-                continue;
+            let mut off = open.swap_remove(at);
+            if let Some(i) = self.alone(&off, tags) {
+                if let Some(error) = self.measure(state, evidence, i, slope.tag, faint) {
+                    for (by, tag) in off.by.iter_mut().zip(tags) {
+                        by.off -= error * self.scales[block] * entry(tag, i);
+                    }
+                    if !off.by[0].is_off() {
+                        continue;
+                    }
+                }
+                if off.range.len() == 1 {
+                    continue;
+                }
             }
+            let Off { range, by } = off;
             let middle = range.start + range.len() / 2;
             let halves = [range.start..middle, middle..range.end];
-            let Some((left, noise)) =
-                self.part(state, evidence, halves[0].clone(), slope.tag, faint)
-            else {
+            let Some(left) = self.part(state, evidence, halves[0].clone(), tags[0], faint) else {
                 continue;
             };
-            // Errors of independent evaluations.
-            let offs = [(left, noise), (by - left, bound.hypot(noise))];
-            let before = open.len();
-            for (half, (by, bound)) in halves.into_iter().zip(offs) {
-                if by.abs() > bound {
-                    open.push(Off { range: half, by, bound });
-                }
+            let sides = [left, by[0].without(left)];
+            // The other direction is needed where both halves are off; one alone has it all.
+            let mut others = [by[1]; 2];
+            if sides.iter().all(Gauged::is_off)
+                && let Some(left) = self.part(state, evidence, halves[0].clone(), tags[1], faint)
+            {
+                others = [left, by[1].without(left)];
             }
-            // Off together and neither alone: too small to follow further this way.
-            if open.len() == before && range.len() <= 64 {
+            if !sides.iter().any(Gauged::is_off) && range.len() <= 64 {
+                // Off together and neither alone: too small to follow further this way.
                 for i in range {
                     self.component(state, evidence, i);
                 }
+                continue;
+            }
+            for ((range, side), other) in halves.into_iter().zip(sides).zip(others) {
+                if side.is_off() {
+                    open.push(Off { range, by: [side, other] });
+                }
             }
         }
+        let found = &self.known[before..];
+        let is_all = [first, second].iter().zip(tags).all(|(by, tag)| {
+            let part =
+                |known: &Known| known.error * self.scales[block] * entry(tag, known.component);
+            (by.off - found.iter().map(part).sum::<f64>()).abs() <= 2.0 * by.bound
+        });
+        Ended::Found { is_all }
+    }
+
+    /// By how much a slope is off; measured once more where that is known to few digits only.
+    fn sharp(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        slope: &Slope,
+        faint: bool,
+    ) -> Gauged {
+        let seen = Gauged { off: slope.analytic - slope.numeric, bound: slope.bound };
+        if seen.bound <= 1e-5 * seen.off.abs() {
+            return seen;
+        }
+        let again = self.part(state, evidence, slope.range.clone(), slope.tag, faint);
+        again.filter(|again| again.bound < seen.bound || seen.bound.is_nan()).unwrap_or(seen)
+    }
+
+    /// The component that a set is off by, if one alone explains both of its slopes.
+    fn alone(&self, set: &Off, tags: [u64; 2]) -> Option<usize> {
+        if set.range.len() == 1 {
+            return Some(set.range.start);
+        }
+        let [first, second] = set.by;
+        let mut fits = set.range.clone().filter(|&i| {
+            let (a, b) = (entry(tags[0], i), entry(tags[1], i));
+            let open = first.bound * b.abs() + second.bound * a.abs();
+            let apart = (first.off * b - second.off * a).abs();
+            apart <= open + 1e-6 * (first.off * b).abs()
+                && self.known.iter().all(|known| known.component != i)
+        });
+        // Where many would fit, none is said.
+        fits.next().filter(|_| fits.next().is_none())
     }
 
     /// Whether most components of a block are off, by a few of them.
@@ -401,8 +574,8 @@ impl Search {
         let mut off = 0;
         for k in 0..ASKED {
             let i = drawn(state, range.clone(), 0x6465_6e73, k);
-            if let Some((by, bound)) = self.part(state, evidence, i..i + 1, tag, faint) {
-                off += usize::from(by.abs() > bound);
+            if let Some(gauged) = self.part(state, evidence, i..i + 1, tag, faint) {
+                off += usize::from(gauged.is_off());
             }
             // So many can no longer be off.
             if k + 1 - off > ASKED - OF_ASKED {
@@ -412,30 +585,63 @@ impl Search {
         true
     }
 
-    /// Halving has measured the component once; a second step that shows the same difference
-    /// makes it wrong.
-    fn seen_twice(
+    /// Measures one component by itself, briefly where two steps show the same difference far
+    /// beyond its bound. What it is off by, if it is.
+    fn measure(
         &mut self,
         state: &mut State<'_>,
         evidence: &mut Evidence,
         i: usize,
-        by: f64,
         tag: u64,
-    ) -> bool {
+        faint: bool,
+    ) -> Option<f64> {
         let ray = Ray::random(tag, &self.scales, i..i + 1);
         let entry = ray.entry(state.home(), i);
-        // One side will do: it need only show the same difference once more.
-        let step = 4.0 * usual_step(state);
+        let g = evidence.analytic[i];
+        let rung = self.rung(state, &ray, usual_step(state))?;
+        let first = g - rung.slope / entry;
+        if !faint && (first * entry).abs() <= rung.noise {
+            return None;
+        }
+        if self.seen_again(state, evidence, i, &ray, &rung) {
+            let bound = rung.noise / entry.abs() + 1e-7 * first.abs();
+            self.known.push(Known { component: i, error: first, bound });
+            return Some(first);
+        }
+        self.component(state, evidence, i);
+        let (error, bound) = (g - evidence.numeric[i], evidence.bound[i]);
+        // Not so if it is NaN.
+        let is_off = error.abs() > bound;
+        is_off.then(|| {
+            self.known.push(Known { component: i, error, bound });
+            error
+        })
+    }
+
+    /// A second step that shows the same difference as the first makes the component wrong.
+    fn seen_again(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        i: usize,
+        ray: &Ray,
+        rung: &Rung,
+    ) -> bool {
+        let entry = ray.entry(state.home(), i);
+        // One side will do: its curvature is known from the first step.
+        let step = 4.0 * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
-        let mut line = state.along(&ray);
+        let mut line = state.along(ray);
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
         let Noise { level, ratio } = self.bench.noise[0];
-        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs());
+        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
+            + 4.0 * rung.noise / entry.abs();
+        let curved = 0.5 * step * rung.gap / rung.step;
         let g = evidence.analytic[i];
-        let (first, second) = (by / entry, g - y[0] / (step * entry));
+        let (first, second) = (g - rung.slope / entry, g - (y[0] / step - curved) / entry);
         let numeric = g - first;
         let allowed = evidence.tolerance_of(i) * (g.abs() + numeric.abs());
         let same = (first - second).abs() <= 0.1 * second.abs();
@@ -482,11 +688,7 @@ impl Search {
             if evidence.bound[i].is_finite() {
                 continue;
             }
-            let off = self.part(state, evidence, i..i + 1, tag, false);
-            let quick = off.is_some_and(|(by, _)| self.seen_twice(state, evidence, i, by, tag));
-            if !quick {
-                self.component(state, evidence, i);
-            }
+            self.measure(state, evidence, i, tag, false);
         }
     }
 
