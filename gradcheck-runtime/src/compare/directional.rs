@@ -39,6 +39,9 @@ const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
 
+/// Roundings in a value beyond which a forward rounds to fewer digits than its type has.
+const COARSE: f64 = 1e3;
+
 /// The steps of a slope over the widest one: two halvings to extrapolate with, then narrower by
 /// a quarter at a time.
 const RUNGS: [f64; 7] = [1.0, 0.5, 0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
@@ -84,6 +87,10 @@ pub(super) fn directional(
             agreed |= slope.verdict == Verdict::Agrees;
             wrong |= slope.verdict == Verdict::Wrong;
             evidence.directions.push(slope.clone());
+            if slope.verdict == Verdict::Undecided && slope.numeric == 0.0 {
+                search.flat(state, &mut evidence, b);
+                break;
+            }
             if slope.verdict == Verdict::Undecided {
                 // A kink close by, as a rule: another direction need not meet it.
                 wanted = (wanted + 1).min(2 * probes);
@@ -224,6 +231,15 @@ impl Search {
         let mut seen: Vec<Read> = Vec::new();
         let widest = widest_step(state);
         let first = self.clear.min(RUNGS.len() - 3);
+        // About as good as a plain difference at the usual step.
+        let fine = 4.0 * 6.0 * self.bench.noise[0].level / usual_step(state);
+        let flat = |read: &Read| reference == 0.0 && read.slope == 0.0;
+        let agreed = |read: &Read| match read.bound <= precision || flat(read) {
+            true => Verdict::Agrees,
+            false => Verdict::Undecided,
+        };
+        let mut loose: Option<Read> = None;
+        let (mut flat_steps, mut unsteady) = (0, 0.0_f64);
         let mut crowded = false;
         for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
             // Kinks that two steps next to each other see differently are many: go well below.
@@ -231,19 +247,38 @@ impl Search {
                 continue;
             }
             // Out of the domain: a narrower step may be within.
-            let Some(rung) = self.rung(state, &ray, widest * ratio) else {
+            let Some(mut rung) = self.rung(state, &ray, widest * ratio) else {
                 before = None;
                 continue;
             };
+            if rung.is_flat && analytic != 0.0 {
+                // A dead block, or a stair of the forward's rounding.
+                (flat_steps, before) = (flat_steps + 1, None);
+                continue;
+            }
+            if let Some((wider, _)) = &before {
+                // The values on both sides close in on the one between them, by the square of the
+                // step, or on a kink by the step itself; what does not is noise.
+                let (far, near) = (wider.gap * wider.step, rung.gap * rung.step);
+                if near.abs() > 0.6 * far.abs() && near.abs() > 2.0 * rung.noise * rung.step {
+                    unsteady = unsteady.max(near.abs());
+                }
+            }
+            rung.noise = rung.noise.max(unsteady / rung.step);
             let plain = Read { slope: rung.slope, bound: rung.noise, jump: 0.0, unsure: 0.0 };
             let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
             let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
-            if let Some(agreeing) = [Some(plain), read].into_iter().flatten().find(agrees) {
-                self.clear_from(k.saturating_sub(1));
-                let flat = reference == 0.0 && agreeing.slope == 0.0;
-                let sure = agreeing.bound <= precision || flat;
-                let verdict = if sure { Verdict::Agrees } else { Verdict::Undecided };
-                return found(verdict, agreeing);
+            let agreeing = [Some(plain), read].into_iter().flatten().filter(agrees);
+            if let Some(agreeing) = agreeing.min_by(|a, b| a.bound.total_cmp(&b.bound)) {
+                // A bound that a kink has widened hides what a narrower step will show.
+                if agreeing.bound <= fine || k + 1 == RUNGS.len() {
+                    self.clear_from(k.saturating_sub(1));
+                    return found(agreed(&agreeing), agreeing);
+                }
+                let closest = loose.get_or_insert(agreeing);
+                if agreeing.bound < closest.bound {
+                    *closest = agreeing;
+                }
             }
             if let (Some(read), Some((wider, earlier))) = (read, &before) {
                 let off = analytic - read.slope;
@@ -260,6 +295,15 @@ impl Search {
                         && off.abs() > 2.0 * (read.bound + own)
                         && read.jump <= 0.1 * off.abs() + read.unsure
                 });
+                // Less far, but the same to the noise of both, on a smooth piece.
+                let steadily = {
+                    let noise = wider.noise + rung.noise;
+                    let straight = rung.gap - wider.gap * rung.step / wider.step;
+                    (wider.slope - rung.slope).abs() <= noise
+                        && straight.abs() <= 0.1 * rung.gap.abs() + 2.0 * noise
+                        && (analytic - wider.slope).abs() > 3.0 * (noise + own)
+                };
+                let plainly = plainly || steadily;
                 if plainly || again {
                     self.clear_from(k - 1);
                     self.curvature = rung.gap.abs() / rung.step;
@@ -292,6 +336,13 @@ impl Search {
             crowded = k == 1 && before.is_some();
             seen.push(Read { jump: read.map_or(0.0, |read| read.jump), ..plain });
             before = Some((rung, read));
+        }
+        if let Some(agreeing) = loose {
+            return found(agreed(&agreeing), agreeing);
+        }
+        if flat_steps > 0 && seen.is_empty() {
+            let flat = Read { slope: 0.0, bound: f64::INFINITY, jump: 0.0, unsure: 0.0 };
+            return found(Verdict::Undecided, flat);
         }
         // The same difference at every narrow step is the gradient's; one that changes is
         // truncation's, or a kink's.
@@ -355,6 +406,19 @@ impl Search {
         Ok(verdict)
     }
 
+    /// A block that the forward does not seem to depend on, and the gradient does: some of its
+    /// largest components are measured by themselves, where a stair is told from a dead unit.
+    fn flat(&mut self, state: &mut State<'_>, evidence: &mut Evidence, block: usize) {
+        let range = evidence.blocks[block].range.clone();
+        let mut largest: Vec<usize> = range.collect();
+        largest.sort_by(|&i, &j| evidence.analytic[j].abs().total_cmp(&evidence.analytic[i].abs()));
+        largest.truncate(ASKED);
+        let wrong = largest.iter().filter(|&&i| self.component(state, evidence, i)).count();
+        if wrong >= OF_ASKED {
+            self.measure_block(state, evidence, block);
+        }
+    }
+
     /// One central difference along a direction.
     fn rung(&mut self, state: &mut State<'_>, ray: &Ray, step: f64) -> Option<Rung> {
         let (mut y, mut floor) = ([0.0], [0.0]);
@@ -370,11 +434,12 @@ impl Search {
             slope: (plus - y[0]) / (2.0 * step),
             noise: 6.0 * noise / step,
             gap: (plus + y[0]) / step,
+            is_flat: plus == 0.0 && y[0] == 0.0,
         })
     }
 
     /// By how much the slope through part of a block is off: by one central difference, or, where
-    /// so little is off that it would drown in its noise, by two wide ones.
+    /// so little is off that it would drown in its noise, by as wide steps as are clear of kinks.
     fn part(
         &mut self,
         state: &mut State<'_>,
@@ -385,13 +450,16 @@ impl Search {
     ) -> Option<Gauged> {
         let ray = Ray::random(tag, &self.scales, range);
         let (analytic, open, _) = self.product(state, evidence, &ray);
-        if faint {
-            let widest = widest_step(state);
+        let widest = widest_step(state);
+        if faint && self.clear <= 1 {
             let wide = self.rung(state, &ray, widest * RUNGS[1])?;
             let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
             return Some(Gauged { off: analytic - read.slope, bound: read.bound + open });
         }
-        let mut step = usual_step(state);
+        let mut step = match faint {
+            true => widest * RUNGS[self.clear],
+            false => usual_step(state),
+        };
         loop {
             let rung = self.rung(state, &ray, step)?;
             let smooth = 30.0 * self.curvature * step + 4.0 * rung.noise;
@@ -400,7 +468,7 @@ impl Search {
                 return Some(Gauged { off, bound });
             }
             // A kink within the step, which shifts the difference by up to half the gap.
-            if step < 0.01 * usual_step(state) {
+            if step < 0.01 * usual_step(state) || faint {
                 return Some(Gauged { off, bound: bound + 0.5 * rung.gap.abs() });
             }
             step /= 16.0;
@@ -603,7 +671,7 @@ impl Search {
         if !faint && (first * entry).abs() <= rung.noise {
             return None;
         }
-        if self.seen_again(state, evidence, i, &ray, &rung) {
+        if self.is_plain(state) && self.seen_again(state, evidence, i, &ray, &rung) {
             let bound = rung.noise / entry.abs() + 1e-7 * first.abs();
             self.known.push(Known { component: i, error: first, bound });
             return Some(first);
@@ -616,6 +684,13 @@ impl Search {
             self.known.push(Known { component: i, error, bound });
             error
         })
+    }
+
+    /// Whether the forward rounds as most do. Where it rounds to fewer digits, two steps are too
+    /// few to say anything: it may be on a staircase.
+    fn is_plain(&self, state: &State<'_>) -> bool {
+        state.primal.roundoff().max(state.output_roundoff()) < 1e-10
+            && self.bench.noise[0].ratio <= COARSE
     }
 
     /// A second step that shows the same difference as the first makes the component wrong.
@@ -640,6 +715,10 @@ impl Search {
         let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
             + 4.0 * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
+        if y[0] == 0.0 {
+            // Flat, or a stair of the forward's rounding.
+            return false;
+        }
         let g = evidence.analytic[i];
         let (first, second) = (g - rung.slope / entry, g - (y[0] / step - curved) / entry);
         let numeric = g - first;
@@ -659,7 +738,9 @@ impl Search {
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
         let before = state.forwards;
         let tolerance = evidence.tolerance_of(i);
+        self.bench.kernel.brief(self.suspects.len() >= super::CONFIRMED);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
+        self.bench.kernel.brief(false);
         record(evidence, i, &estimate, &mut self.suspects);
         self.spent += state.forwards - before;
         matches!(estimate.finding, Finding::Wrong { .. })
@@ -735,6 +816,8 @@ struct Rung {
     noise: f64,
     /// By how much the one-sided slopes differ.
     gap: f64,
+    /// The forward does not change at all.
+    is_flat: bool,
 }
 
 /// What one or two central differences say.
