@@ -295,13 +295,13 @@ impl Search {
                         && off.abs() > 2.0 * (read.bound + own)
                         && read.jump <= 0.1 * off.abs() + read.unsure
                 });
-                // Less far, but the same to the noise of both, on a smooth piece.
+                // Less far, but on a smooth piece, where truncation is extrapolated away.
                 let steadily = {
                     let noise = wider.noise + rung.noise;
                     let straight = rung.gap - wider.gap * rung.step / wider.step;
-                    (wider.slope - rung.slope).abs() <= noise
-                        && straight.abs() <= 0.1 * rung.gap.abs() + 2.0 * noise
-                        && (analytic - wider.slope).abs() > 3.0 * (noise + own)
+                    straight.abs() <= 0.1 * rung.gap.abs() + 2.0 * noise
+                        && (wider.slope - rung.slope).abs() <= noise + 0.5 * off.abs()
+                        && off.abs() > 1.2 * (read.bound + own)
                 };
                 let plainly = plainly || steadily;
                 if plainly || again {
@@ -340,16 +340,15 @@ impl Search {
         if let Some(agreeing) = loose {
             return found(agreed(&agreeing), agreeing);
         }
-        if flat_steps > 0 && seen.is_empty() {
-            let flat = Read { slope: 0.0, bound: f64::INFINITY, jump: 0.0, unsure: 0.0 };
-            return found(Verdict::Undecided, flat);
+        if flat_steps > 0 || seen.len() < 2 {
+            let slope = if flat_steps > 0 { 0.0 } else { f64::NAN };
+            let unknown = Read { slope, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
+            return found(Verdict::Undecided, unknown);
         }
         // The same difference at every narrow step is the gradient's; one that changes is
         // truncation's, or a kink's.
-        let unknown =
-            Read { slope: f64::NAN, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
         let narrow = &seen[seen.len().saturating_sub(3)..];
-        let Some(&last) = narrow.first() else { return found(Verdict::Undecided, unknown) };
+        let last = narrow[0];
         let (low, high) =
             narrow.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
                 let off = analytic - s.slope;
