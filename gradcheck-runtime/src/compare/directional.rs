@@ -72,12 +72,13 @@ pub(super) fn directional(
         narrowest: 0,
         spent: 0,
         known: Vec::new(),
-        curvature: 0.0,
+        curvature: f64::INFINITY,
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
         let (mut agreed, mut kinked, mut wrong) = (false, false, false);
         search.clear = search.clear.saturating_sub(2);
+        search.curvature = f64::INFINITY;
         let (mut probe, mut wanted) = (0, probes);
         while probe < wanted {
             let tag =
@@ -151,7 +152,7 @@ struct Search {
     spent: usize,
     /// Components that were found to be off: slopes are taken without that.
     known: Vec<Known>,
-    /// Second derivative along the last slope that was off.
+    /// Second derivative along the slopes through the block: the least seen, free of kinks.
     curvature: f64,
 }
 
@@ -185,6 +186,15 @@ impl Gauged {
 struct Off {
     range: Range<usize>,
     by: [Gauged; 2],
+}
+
+impl Off {
+    /// One slope is clearly off and the other is not: so is no component, but a kink in a step.
+    fn is_of_one_direction(&self) -> bool {
+        let [a, b] = self.by;
+        let far = 10.0 * (a.bound + b.bound);
+        (a.off.abs() > far && !b.is_off()) || (b.off.abs() > far && !a.is_off())
+    }
 }
 
 /// How the search for wrong components ended.
@@ -265,6 +275,8 @@ impl Search {
                 }
             }
             rung.noise = rung.noise.max(unsteady / rung.step);
+            let curvature = (rung.gap.abs() + 2.0 * rung.noise) / rung.step;
+            self.curvature = self.curvature.min(curvature);
             let plain = Read { slope: rung.slope, bound: rung.noise, jump: 0.0, unsure: 0.0 };
             let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
             let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
@@ -306,7 +318,6 @@ impl Search {
                 let plainly = plainly || steadily;
                 if plainly || again {
                     self.clear_from(k - 1);
-                    self.curvature = rung.gap.abs() / rung.step;
                     let apart = (wider.slope - rung.slope).abs();
                     let spread = spread.unwrap_or(apart);
                     let extrapolated = Read { bound: read.bound + spread, ..read };
@@ -526,10 +537,10 @@ impl Search {
             (slope.analytic - slope.numeric).abs() < 50.0 * usual
         };
         let tags = [slope.tag, random::hash(slope.tag, 0x6f74_6865)];
-        let first = self.sharp(state, evidence, slope, faint);
         let block = block_of(&evidence.blocks, range.start);
         let second = self.slope(state, evidence, block..block + 1, range.clone(), tags[1]);
-        let second = self.sharp(state, evidence, &second, faint);
+        let [first, second] =
+            [slope, &second].map(|slope| self.sharp(state, evidence, slope, faint));
         let whole = Off { range: range.clone(), by: [first, second] };
         let (mut open, mut asked) = (vec![whole], false);
         let before = self.known.len();
@@ -547,6 +558,9 @@ impl Search {
                 }
             }
             let mut off = open.swap_remove(at);
+            if off.is_of_one_direction() {
+                continue;
+            }
             if let Some(i) = self.alone(&off, tags) {
                 if let Some(error) = self.measure(state, evidence, i, slope.tag, faint) {
                     for (by, tag) in off.by.iter_mut().zip(tags) {
