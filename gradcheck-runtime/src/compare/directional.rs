@@ -42,6 +42,10 @@ const OF_ASKED: usize = 6;
 /// Roundings in a value beyond which a forward rounds to fewer digits than its type has.
 const COARSE: f64 = 1e3;
 
+/// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
+/// those of several at the state have both signs.
+const CLEAN: f64 = 1e-3;
+
 /// The steps of a slope over the widest one: two halvings to extrapolate with, then narrower by
 /// a quarter at a time.
 const RUNGS: [f64; 7] = [1.0, 0.5, 0.25, 0.0625, 0.015_625, 0.003_906_25, 0.000_976_562_5];
@@ -72,6 +76,7 @@ pub(super) fn directional(
         narrowest: 0,
         spent: 0,
         known: Vec::new(),
+        is_steady: true,
         curvature: f64::INFINITY,
     };
     let blocks = evidence.blocks.clone();
@@ -152,6 +157,8 @@ struct Search {
     spent: usize,
     /// Components that were found to be off: slopes are taken without that.
     known: Vec<Known>,
+    /// No slope has shown more noise than was estimated.
+    is_steady: bool,
     /// Second derivative along the slopes through the block: the least seen, free of kinks.
     curvature: f64,
 }
@@ -272,6 +279,7 @@ impl Search {
                 let (far, near) = (wider.gap * wider.step, rung.gap * rung.step);
                 if near.abs() > 0.6 * far.abs() && near.abs() > 2.0 * rung.noise * rung.step {
                     unsteady = unsteady.max(near.abs());
+                    self.is_steady = false;
                 }
             }
             rung.noise = rung.noise.max(unsteady / rung.step);
@@ -299,13 +307,13 @@ impl Search {
                     let (a, b) = (analytic - wider.slope, analytic - rung.slope);
                     (a - b).abs() <= 0.05 * a.abs()
                         && b.abs() > 20.0 * (rung.noise + own)
-                        && read.jump <= 0.02 * b.abs() + read.unsure
+                        && read.jump <= CLEAN * b.abs() + read.unsure
                 };
                 let spread = earlier.map(|earlier| (read.slope - earlier.slope).abs());
                 let again = earlier.zip(spread).is_some_and(|(earlier, spread)| {
                     spread <= 0.1 * off.abs() + earlier.bound + read.bound
                         && off.abs() > 2.0 * (read.bound + own)
-                        && read.jump <= 0.1 * off.abs() + read.unsure
+                        && read.jump <= CLEAN * off.abs() + read.unsure
                 });
                 // Less far, but on a smooth piece, where truncation is extrapolated away.
                 let steadily = {
@@ -336,7 +344,7 @@ impl Search {
                 // One-sided slopes that stay apart by the same: the state is on a kink.
                 if let Some(earlier) = earlier
                     && rung.step < 1.5 * usual_step(state)
-                    && read.jump > 0.1 * off.abs()
+                    && read.jump > CLEAN * off.abs()
                     && read.jump > 4.0 * read.unsure
                     && (read.jump - earlier.jump).abs() <= 0.2 * read.jump
                 {
@@ -345,7 +353,8 @@ impl Search {
                 }
             }
             crowded = k == 1 && before.is_some();
-            seen.push(Read { jump: read.map_or(0.0, |read| read.jump), ..plain });
+            let (jump, unsure) = read.map_or((0.0, 0.0), |read| (read.jump, read.unsure));
+            seen.push(Read { jump, unsure, ..plain });
             before = Some((rung, read));
         }
         if let Some(agreeing) = loose {
@@ -368,7 +377,7 @@ impl Search {
         let spread = high - low;
         let off = low.abs().max(high.abs());
         let persists = low * high > 0.0 && spread <= 0.5 * off;
-        let kinked = narrow.iter().any(|read| read.jump > 0.1 * off);
+        let kinked = narrow.iter().any(|read| read.jump > CLEAN * off + read.unsure);
         let verdict = match persists {
             true if kinked => Verdict::Kink,
             true => Verdict::Wrong,
@@ -704,6 +713,7 @@ impl Search {
     fn is_plain(&self, state: &State<'_>) -> bool {
         state.primal.roundoff().max(state.output_roundoff()) < 1e-10
             && self.bench.noise[0].ratio <= COARSE
+            && self.is_steady
     }
 
     /// A second step that shows the same difference as the first makes the component wrong.
@@ -736,7 +746,9 @@ impl Search {
         let (first, second) = (g - rung.slope / entry, g - (y[0] / step - curved) / entry);
         let numeric = g - first;
         let allowed = evidence.tolerance_of(i) * (g.abs() + numeric.abs());
-        let same = (first - second).abs() <= 0.1 * second.abs();
+        // Where rounding makes the difference, it makes the sides differ as well.
+        let same = (first - second).abs() <= 0.01 * second.abs() + noise
+            && (rung.gap / entry).abs() <= 0.1 * first.abs();
         // Far beyond the bound, for two steps are few.
         if !same || first.abs() <= 10.0 * (allowed + noise) {
             return false;
