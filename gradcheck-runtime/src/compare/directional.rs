@@ -257,6 +257,7 @@ impl Search {
         };
         let mut loose: Option<Read> = None;
         let (mut flat_steps, mut unsteady) = (0, 0.0_f64);
+        let was_steady = self.is_steady;
         let mut crowded = false;
         for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
             // Kinks that two steps next to each other see differently are many: go well below.
@@ -280,6 +281,9 @@ impl Search {
                 if near.abs() > 0.6 * far.abs() && near.abs() > 2.0 * rung.noise * rung.step {
                     unsteady = unsteady.max(near.abs());
                     self.is_steady = false;
+                } else if (near * rung.square_of(wider) - far).abs() <= 0.05 * far.abs() {
+                    // Smooth after all; kinks in a wide step had cancelled.
+                    (unsteady, self.is_steady) = (0.0, was_steady);
                 }
             }
             rung.noise = rung.noise.max(unsteady / rung.step);
@@ -857,10 +861,14 @@ struct Read {
 }
 
 impl Rung {
+    /// Square of how much wider another step is.
+    fn square_of(&self, wider: &Rung) -> f64 {
+        (wider.step / self.step) * (wider.step / self.step)
+    }
+
     /// Richardson's extrapolation with a wider step.
     fn extrapolated(&self, wider: &Rung) -> Read {
-        let ratio = wider.step / self.step;
-        let square = ratio * ratio;
+        let (ratio, square) = (wider.step / self.step, self.square_of(wider));
         let correction = (self.slope - wider.slope) / (square - 1.0);
         let rounding = (square * self.noise + wider.noise) / (square - 1.0);
         Read {
@@ -938,5 +946,53 @@ mod tests {
         assert!(report.forward_calls < 800, "{}", report.forward_calls);
         let few = check(70, |g| (0..5).for_each(|k| g[(7 * k, 13 * k)] *= 2.0));
         assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
+    }
+
+    /// One entry is found by the ratio of two slopes, not by halving down to it.
+    #[test]
+    fn few_entries_cost_few_forwards() {
+        let passing = check(70, |_| {}).forward_calls;
+        for (count, most) in [(1, 40), (5, 100)] {
+            let places: Vec<usize> = (0..count).map(|k| 97 + 811 * k).collect();
+            let report = check(70, |g| {
+                places.iter().for_each(|&i| g[(i / 70, i % 70)] *= -1.0);
+            });
+            assert_eq!(wrong(&report), places, "{report}");
+            let beyond = report.forward_calls - passing;
+            assert!(beyond <= most, "{count}: {beyond}");
+        }
+    }
+
+    fn along(w: &mut Vec<f64>, forward: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> bool {
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        let value = |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| sign(i) * forward(w)).sum();
+        let gradient = |w: &Vec<f64>| -> Vec<f64> {
+            w.iter().enumerate().map(|(i, &w)| sign(i) * slope(w)).collect()
+        };
+        let value: &dyn Fn(&Vec<f64>) -> f64 = &value;
+        check_at(w, &settings, value, gradient).is_wrong()
+    }
+
+    fn sign(i: usize) -> f64 {
+        if i.is_multiple_of(3) { -1.0 } else { 1.0 }
+    }
+
+    /// Their gaps take each other away, their halves do not.
+    #[test]
+    fn kinks_of_both_signs_accuse_nobody() {
+        let at =
+            |i: i32| if i < 20 { 1e-13 * f64::from(i + 1) } else { 0.1 * f64::from(i - 40) + 0.05 };
+        let mut w: Vec<f64> = (0..60).map(at).collect();
+        assert!(!along(&mut w, |w| w.max(0.0) + 0.1 * w, |w| if w > 0.0 { 1.1 } else { 0.1 }));
+        assert!(along(&mut w, |w| w.max(0.0) + 0.1 * w, |w| if w > 0.0 { 1.6 } else { 0.6 }));
+    }
+
+    /// A value that is rounded inside stands still on narrow steps, and the slope with it.
+    #[test]
+    fn a_staircase_accuses_nobody() {
+        let stairs = |w: f64| f64::from((w * w) as f32) * 1e-6;
+        let mut w: Vec<f64> = (0..40).map(|i| 1.0 + 0.01 * f64::from(i)).collect();
+        assert!(!along(&mut w, stairs, |w| 2e-6 * w));
+        assert!(along(&mut w, stairs, |w| -2e-6 * w));
     }
 }
