@@ -319,25 +319,27 @@ impl Search {
                         && off.abs() > 2.0 * (read.bound + own)
                         && read.jump <= CLEAN * off.abs() + read.unsure
                 });
-                // Less far, but on a smooth piece, where truncation is extrapolated away.
-                let steadily = {
-                    let noise = wider.noise + rung.noise;
-                    let straight = rung.gap - wider.gap * rung.step / wider.step;
-                    straight.abs() <= 0.1 * rung.gap.abs() + 2.0 * noise
-                        && (wider.slope - rung.slope).abs() <= noise + 0.5 * off.abs()
-                        && off.abs() > 1.2 * (read.bound + own)
-                };
+                // Less far, but on a smooth piece, where truncation is extrapolated away. A jump
+                // that noise hides shifts a difference by half, which is reason to search, and
+                // none to accuse.
+                let noise = wider.noise + rung.noise;
+                let crooked = (rung.gap - wider.gap * rung.step / wider.step).abs();
+                let steadily = crooked <= 0.1 * rung.gap.abs() + 2.0 * noise
+                    && (wider.slope - rung.slope).abs() <= noise + 0.5 * off.abs()
+                    && off.abs() > 1.2 * (read.bound + own);
+                let hidden = if plainly { 0.0 } else { 0.5 * crooked + noise };
                 let plainly = plainly || steadily;
                 if plainly || again {
                     self.clear_from(k - 1);
                     let apart = (wider.slope - rung.slope).abs();
                     let spread = spread.unwrap_or(apart);
-                    let extrapolated = Read { bound: read.bound + spread, ..read };
+                    let hidden = if again { 0.0 } else { hidden };
+                    let extrapolated = Read { bound: read.bound + spread + hidden, ..read };
                     // A kink that an earlier step contained is in what was extrapolated from it.
-                    let steady = Read { slope: wider.slope, bound: wider.noise, ..plain };
+                    let steady = Read { slope: wider.slope, bound: wider.noise + hidden, ..plain };
                     let alone = match apart <= wider.noise + rung.noise {
                         true => steady,
-                        false => Read { bound: rung.noise + apart, ..plain },
+                        false => Read { bound: rung.noise + apart + hidden, ..plain },
                     };
                     let best = match plainly && alone.bound < extrapolated.bound {
                         true => alone,
