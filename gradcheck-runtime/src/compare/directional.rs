@@ -950,21 +950,6 @@ mod tests {
         assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
     }
 
-    /// One entry is found by the ratio of two slopes, not by halving down to it.
-    #[test]
-    fn few_entries_cost_few_forwards() {
-        let passing = check(70, |_| {}).forward_calls;
-        for (count, most) in [(1, 40), (5, 100)] {
-            let places: Vec<usize> = (0..count).map(|k| 97 + 811 * k).collect();
-            let report = check(70, |g| {
-                places.iter().for_each(|&i| g[(i / 70, i % 70)] *= -1.0);
-            });
-            assert_eq!(wrong(&report), places, "{report}");
-            let beyond = report.forward_calls - passing;
-            assert!(beyond <= most, "{count}: {beyond}");
-        }
-    }
-
     fn along(w: &mut Vec<f64>, forward: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> bool {
         let settings = Settings::default().method(Method::Directional { probes: 2 });
         let value = |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| sign(i) * forward(w)).sum();
