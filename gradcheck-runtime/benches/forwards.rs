@@ -5,7 +5,7 @@
 //! vector of parameters for each coordinate, h = 1e-7), exhaustively and along directions; then
 //! with 1, 5 and 50 wrong entries to be named; then without differences (`exact = F`), in
 //! multiples of one plain forward. `cargo bench --bench forwards -- exact` prints the last alone,
-//! `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
+//! `-- named` the one before, `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
 //! a forward and a gradient.
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,10 +23,10 @@ type Dictionary<F = f64> = BTreeMap<String, Array2<F>>;
 
 /// Sizes of the layers, inputs first: 47, 951, 7,521 and 79,521 parameters.
 const NETWORKS: [&[usize]; 4] =
-    [&[4, 5, 3, 1], &[20, 25, 15, 2, 1], &[60, 80, 30, 6, 1], &[260, 240, 70, 1]];
+    [&[4, 5, 3, 1], &[10, 25, 25, 1], &[11, 80, 80, 1], &[15, 224, 336, 1]];
 const EXAMPLES: usize = 16;
-/// Sizes of the networks that are checked without differences: 951, 7,521 and 79,521 parameters.
-const ON_TAPE: [&[usize]; 3] = [&[10, 25, 25, 1], &[11, 80, 80, 1], &[15, 224, 336, 1]];
+/// Sets of wrong entries that are to be named, for each number of them.
+const PLANTINGS: u64 = 20;
 
 struct Network {
     parameters: Dictionary,
@@ -119,7 +119,7 @@ fn without_differences() {
     println!(
         "parameters | forward ms | check ms | forwards' | largest difference | wrong: ms | forwards'"
     );
-    for sizes in ON_TAPE {
+    for sizes in &NETWORKS[1..] {
         let network = Network::new(sizes);
         let mut parameters = network.parameters.clone();
         let lift = |a: &Array2<f64>| a.mapv(Var::from);
@@ -134,7 +134,7 @@ fn without_differences() {
                 (|p: &Dictionary| network.cost(p), |p: &Dictionary<Var>| cost(p, &x, &y));
             let report = check_exact_at(&mut parameters, &mut on_tape, &settings, forwards, |p| {
                 let mut gradient = network.gradient(p);
-                plant(&mut gradient, wrong);
+                plant(&mut gradient, wrong, 0);
                 gradient
             });
             assert_eq!(report.is_wrong(), wrong > 0, "{report}");
@@ -193,36 +193,43 @@ fn classical(network: &mut Network) -> (f64, usize) {
     (time, calls)
 }
 
-fn checked(network: &mut Network, method: Method, wrong: usize) -> (f64, usize, StateReport) {
+fn checked(
+    network: &mut Network,
+    method: Method,
+    (wrong, planting): (usize, u64),
+) -> (f64, usize, StateReport) {
     timed(network, |network, parameters, calls| {
         let settings = Settings::default().method(method);
         let gradient = |p: &Dictionary| {
             let mut gradient = network.gradient(p);
-            plant(&mut gradient, wrong);
+            plant(&mut gradient, wrong, planting);
             gradient
         };
         check_at(parameters, &settings, |p| counted(network, p, calls), gradient)
     })
 }
 
-/// Doubles `wrong` entries of W1's gradient that are not small.
-fn plant(gradient: &mut Dictionary, wrong: usize) {
-    let Some(block) = gradient.get_mut("dW1") else { return };
-    let largest = block.fold(0.0_f64, |m, v| m.max(v.abs()));
-    let stride = (block.len() / wrong.max(1)).max(1);
-    let mut left = 0;
-    for (i, entry) in block.iter_mut().enumerate() {
-        if i % stride == 0 && left < wrong {
-            left += 1;
-        }
-        if left > 0 && entry.abs() > 1e-3 * largest {
-            *entry *= 2.0;
-            left -= 1;
-            if i / stride + 1 == wrong {
-                break;
-            }
-        }
+/// Doubles `wrong` entries of the largest block's gradient, drawn from those that are not small.
+/// Their places within the block.
+fn plant(gradient: &mut Dictionary, wrong: usize, planting: u64) -> Vec<usize> {
+    let largest = gradient.values_mut().max_by_key(|block| block.len());
+    let block = largest.expect("a block");
+    let most = block.fold(0.0_f64, |m, v| m.max(v.abs()));
+    let mut places: Vec<usize> = (0..block.len()).collect();
+    let entries: Vec<f64> = block.iter().copied().collect();
+    places.retain(|&i| entries[i].abs() > 1e-3 * most);
+    let wrong = wrong.min(places.len());
+    for k in 0..wrong {
+        let odd = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * k as u64 + 1);
+        let drawn = (planting + 1).wrapping_mul(odd) >> 32;
+        let other = k + drawn as usize % (places.len() - k);
+        places.swap(k, other);
     }
+    places.truncate(wrong);
+    for &i in &places {
+        *block.iter_mut().nth(i).expect("an entry") *= 2.0;
+    }
+    places
 }
 
 /// Peak memory of one check with 1.2 million parameters, or of one forward and one gradient alone.
@@ -248,10 +255,57 @@ fn million(alone: bool) {
     println!("{}", peak.unwrap_or("no /proc here: peak memory unknown"));
 }
 
+/// Wrong entries of the largest block, by how many of them directions name.
+fn named() {
+    println!("\nwrong entries found along directions, {PLANTINGS} sets of each size:");
+    println!("                   |      named | false | forwards beyond a passing check | ms");
+    println!("parameters | wrong | least of all | names |          median           most | median");
+    for sizes in NETWORKS {
+        let mut network = Network::new(sizes);
+        let directional = Method::Directional { probes: 2 };
+        let (_, passing, _) = checked(&mut network, directional, (0, 0));
+        for wrong in [1, 5, 50] {
+            let (mut least, mut planted, mut false_names) = (usize::MAX, 0, 0);
+            let (mut forwards, mut times) = (Vec::new(), Vec::new());
+            for planting in 0..PLANTINGS {
+                let mut places = plant(&mut network.gradient(&network.parameters), wrong, planting);
+                places.sort_unstable();
+                let (ms, calls, report) = checked(&mut network, directional, (wrong, planting));
+                let evidence = &report.evidence;
+                let block = evidence.blocks.iter().max_by_key(|block| block.range.len());
+                let start = block.expect("a block").range.start;
+                let was_planted = |&i: &usize| {
+                    i.checked_sub(start).is_some_and(|i| places.binary_search(&i).is_ok())
+                };
+                let verdicts = evidence.verdict.iter().enumerate();
+                let is_wrong = verdicts.filter(|(_, verdict)| **verdict == Verdict::Wrong);
+                let (right, wrongly): (Vec<usize>, Vec<usize>) =
+                    is_wrong.map(|(i, _)| i).partition(was_planted);
+                (least, planted) = (least.min(right.len()), places.len());
+                false_names += wrongly.len();
+                forwards.push(calls.saturating_sub(passing));
+                times.push(ms);
+            }
+            forwards.sort_unstable();
+            times.sort_by(f64::total_cmp);
+            println!(
+                "{:>10} | {planted:>5} | {least:>12} | {false_names:>5} | {:>15} {:>14} | {:.1}",
+                network.len(),
+                forwards[forwards.len() / 2],
+                forwards[forwards.len() - 1],
+                times[times.len() / 2]
+            );
+        }
+    }
+}
+
 fn main() {
     let asked = |name: &str| std::env::args().any(|argument| argument == name);
     if asked("million") || asked("million-alone") {
         return million(asked("million-alone"));
+    }
+    if asked("named") {
+        return named();
     }
     if asked("exact") {
         return without_differences();
@@ -265,51 +319,19 @@ fn main() {
         let mut network = Network::new(sizes);
         let len = network.len();
         let (classical_ms, classical_calls) = classical(&mut network);
-        let (ms, calls, report) = checked(&mut network, Method::Exhaustive, 0);
+        let (ms, calls, report) = checked(&mut network, Method::Exhaustive, (0, 0));
         assert!(!report.is_wrong(), "{report}");
         // What as many forwards take alone.
         let (alone, ..) = timed(&mut network, |network, parameters, count| {
             (0..calls).map(|_| counted(network, parameters, count)).sum::<f64>()
         });
-        let (few_ms, few, report) = checked(&mut network, directional, 0);
+        let (few_ms, few, report) = checked(&mut network, directional, (0, 0));
         assert!(!report.is_wrong(), "{report}");
         println!(
             "{len:>10} | {classical_calls:>8} {classical_ms:>8.1} | {calls:>8} {ms:>8.1} {:>15.2} | {few:>8} {few_ms:>8.1}",
             ms / alone
         );
     }
-    println!("\nwrong entries found along directions:");
-    println!("parameters | wrong | named | false | forwards beyond a passing check | ms");
-    for sizes in NETWORKS {
-        let mut network = Network::new(sizes);
-        let len = network.len();
-        let (_, passing, _) = checked(&mut network, directional, 0);
-        for wrong in [1, 5, 50] {
-            let planted = {
-                let mut gradient = network.gradient(&network.parameters);
-                let right = gradient["dW1"].clone();
-                plant(&mut gradient, wrong);
-                gradient["dW1"].iter().zip(&right).filter(|(a, b)| a != b).count()
-            };
-            let (ms, calls, report) = checked(&mut network, directional, wrong);
-            let verdicts = &report.evidence.verdict;
-            let named = verdicts.iter().filter(|v| **v == Verdict::Wrong).count();
-            let truth = network.gradient(&network.parameters);
-            let block = report.evidence.blocks.iter().find(|b| b.name == "W1").expect("W1");
-            let false_names = (0..verdicts.len())
-                .filter(|&i| verdicts[i] == Verdict::Wrong)
-                .filter(|&i| {
-                    let right = block.range.contains(&i)
-                        && truth["dW1"].iter().nth(i - block.range.start)
-                            != Some(&report.evidence.analytic[i]);
-                    !right
-                })
-                .count();
-            println!(
-                "{len:>10} | {planted:>5} | {named:>5} | {false_names:>5} | {:>31} | {ms:.1}",
-                calls.saturating_sub(passing)
-            );
-        }
-    }
+    named();
     without_differences();
 }

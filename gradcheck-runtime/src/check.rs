@@ -255,11 +255,11 @@ pub(crate) struct Checker<'a> {
     gathers: bool,
 }
 
-/// The default number of states, less where there are very many parameters: four with a
-/// million.
+/// The default number of states, less where there are very many parameters: with a million four
+/// random initialisations and two trained states.
 fn affordable(parameters: usize, default: u32) -> u32 {
-    let most = PARAMETERS_OF_ALL_STATES / parameters.max(1);
-    default.min(u32::try_from(most).unwrap_or(default).max(4))
+    let share = AFFORDED as f64 / parameters.max(1) as f64;
+    default.min((share * f64::from(default)) as u32).max(default / 8)
 }
 
 impl Checker<'_> {
@@ -401,8 +401,8 @@ const REPEATS: usize = 64;
 /// States that are checked between two looks at the results: the same whatever the number of
 /// threads, so that the report is the same too.
 const CHUNK: usize = 8;
-/// Parameters of all states together beyond which fewer states are checked by default.
-const PARAMETERS_OF_ALL_STATES: usize = 4_000_000;
+/// Parameters of a state beyond which fewer states are checked by default.
+const AFFORDED: usize = 125_000;
 /// Below this much work left, threads cost more than they save.
 const WORTH_A_THREAD: Duration = Duration::from_millis(40);
 
@@ -631,4 +631,19 @@ pub fn check_exact(
 ) {
     let run = Run::new(meta, kind, shard, settings, Box::new(problem));
     Run { on_tape: Some(Box::new(on_tape)), ..run }.finish();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::affordable;
+
+    #[test]
+    fn large_states_are_fewer_and_never_none() {
+        assert_eq!(
+            [affordable(0, 32), affordable(125_000, 32), affordable(125_000, 16)],
+            [32, 32, 16]
+        );
+        assert_eq!([affordable(250_000, 32), affordable(250_000, 16)], [16, 8]);
+        assert_eq!([affordable(1_200_000, 32), affordable(1_200_000, 16)], [4, 2]);
+    }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
-use crate::evidence::{Column, Evidence, Slope, Verdict};
+use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, Line, Noise};
 use crate::random;
@@ -38,6 +38,13 @@ const SAMPLE_OF_WRONG: usize = 96;
 const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
+
+/// Roundings in a value beyond which a forward rounds to fewer digits than its type has.
+const COARSE: f64 = 1e3;
+
+/// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
+/// those of several at the state have both signs.
+const CLEAN: f64 = 1e-3;
 
 /// The steps of a slope over the widest one: two halvings to extrapolate with, then narrower by
 /// a quarter at a time.
@@ -66,12 +73,17 @@ pub(super) fn directional(
         scales: state.block_scales(),
         suspects: Vec::new(),
         clear: 0,
+        narrowest: 0,
         spent: 0,
+        known: Vec::new(),
+        is_steady: true,
+        curvature: f64::INFINITY,
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
         let (mut agreed, mut kinked, mut wrong) = (false, false, false);
-        search.clear = 0;
+        search.clear = search.clear.saturating_sub(2);
+        search.curvature = f64::INFINITY;
         let (mut probe, mut wanted) = (0, probes);
         while probe < wanted {
             let tag =
@@ -81,6 +93,10 @@ pub(super) fn directional(
             agreed |= slope.verdict == Verdict::Agrees;
             wrong |= slope.verdict == Verdict::Wrong;
             evidence.directions.push(slope.clone());
+            if slope.verdict == Verdict::Undecided && slope.numeric == 0.0 {
+                search.flat(state, &mut evidence, b);
+                break;
+            }
             if slope.verdict == Verdict::Undecided {
                 // A kink close by, as a rule: another direction need not meet it.
                 wanted = (wanted + 1).min(2 * probes);
@@ -114,6 +130,7 @@ pub(super) fn directional(
         search.sample(state, &mut evidence, b, sample);
     }
     if blocks.len() > 1 {
+        search.clear = search.narrowest.saturating_sub(1);
         let all = 0..evidence.analytic.len();
         let tag = random::hash(state.seed(), 0x6469_7261);
         let slope = search.slope(state, &evidence, 0..blocks.len(), all, tag);
@@ -135,17 +152,72 @@ struct Search {
     suspects: Vec<super::Suspect>,
     /// The step from which on the last slope was clear of kinks: the next one begins there.
     clear: usize,
+    /// The narrowest of these.
+    narrowest: usize,
     spent: usize,
+    /// Components that were found to be off: slopes are taken without that.
+    known: Vec<Known>,
+    /// No slope has shown more noise than was estimated.
+    is_steady: bool,
+    /// Second derivative along the slopes through the block: the least seen, free of kinks.
+    curvature: f64,
 }
 
-/// Components whose slope is off, and by how much.
-struct Off {
-    range: Range<usize>,
-    by: f64,
+/// A component that is off.
+struct Known {
+    component: usize,
+    error: f64,
+    /// What is not known of the error.
     bound: f64,
 }
 
+/// By how much a slope is off, and the bound of the rounding in that.
+#[derive(Clone, Copy)]
+struct Gauged {
+    off: f64,
+    bound: f64,
+}
+
+impl Gauged {
+    fn is_off(&self) -> bool {
+        self.off.abs() > self.bound
+    }
+
+    /// The rest of a slope of which part was measured; errors of independent evaluations.
+    fn without(self, part: Gauged) -> Gauged {
+        Gauged { off: self.off - part.off, bound: self.bound.hypot(part.bound) }
+    }
+}
+
+/// Components whose slopes are off along each of two directions.
+struct Off {
+    range: Range<usize>,
+    by: [Gauged; 2],
+}
+
+impl Off {
+    /// One slope is clearly off and the other is not: so is no component, but a kink in a step.
+    fn is_of_one_direction(&self) -> bool {
+        let [a, b] = self.by;
+        let far = 10.0 * (a.bound + b.bound);
+        (a.off.abs() > far && !b.is_off()) || (b.off.abs() > far && !a.is_off())
+    }
+}
+
+/// How the search for wrong components ended.
+enum Ended {
+    /// Whoever could be found has been measured, and it is or is not all that the slopes are
+    /// off by.
+    Found { is_all: bool },
+    /// There are too many: the block is wrong as a whole.
+    Dense,
+}
+
 impl Search {
+    fn clear_from(&mut self, rung: usize) {
+        (self.clear, self.narrowest) = (rung, self.narrowest.max(rung));
+    }
+
     /// The slope along a direction through `range`, judged against its own error bound.
     fn slope(
         &mut self,
@@ -156,10 +228,10 @@ impl Search {
         tag: u64,
     ) -> Slope {
         let ray = Ray::random(tag, &self.scales, range.clone());
-        let (analytic, size) = ray.product(state.home(), &evidence.analytic);
+        let (analytic, open, size) = self.product(state, evidence, &ray);
         let reference = 2.0 * size;
         // The user's own rounding, summed along the direction.
-        let own = 16.0 * state.primal.roundoff() * reference;
+        let own = 16.0 * state.primal.roundoff() * reference + open;
         let precision = evidence.tolerance_of(range.start) * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
         let found = |verdict, read: Read| Slope {
@@ -176,21 +248,61 @@ impl Search {
         let mut seen: Vec<Read> = Vec::new();
         let widest = widest_step(state);
         let first = self.clear.min(RUNGS.len() - 3);
+        // About as good as a plain difference at the usual step.
+        let fine = 4.0 * 6.0 * self.bench.noise[0].level / usual_step(state);
+        let flat = |read: &Read| reference == 0.0 && read.slope == 0.0;
+        let agreed = |read: &Read| match read.bound <= precision || flat(read) {
+            true => Verdict::Agrees,
+            false => Verdict::Undecided,
+        };
+        let mut loose: Option<Read> = None;
+        let (mut flat_steps, mut unsteady) = (0, 0.0_f64);
+        let was_steady = self.is_steady;
+        let mut crowded = false;
         for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
+            // Kinks that two steps next to each other see differently are many: go well below.
+            if std::mem::take(&mut crowded) {
+                continue;
+            }
             // Out of the domain: a narrower step may be within.
-            let Some(rung) = self.rung(state, &ray, widest * ratio) else {
+            let Some(mut rung) = self.rung(state, &ray, widest * ratio) else {
                 before = None;
                 continue;
             };
+            if rung.is_flat && analytic != 0.0 {
+                // A dead block, or a stair of the forward's rounding.
+                (flat_steps, before) = (flat_steps + 1, None);
+                continue;
+            }
+            if let Some((wider, _)) = &before {
+                // The values on both sides close in on the one between them, by the square of the
+                // step, or on a kink by the step itself; what does not is noise.
+                let (far, near) = (wider.gap * wider.step, rung.gap * rung.step);
+                if near.abs() > 0.6 * far.abs() && near.abs() > 2.0 * rung.noise * rung.step {
+                    unsteady = unsteady.max(near.abs());
+                    self.is_steady = false;
+                } else if (near * rung.square_of(wider) - far).abs() <= 0.05 * far.abs() {
+                    // Smooth after all; kinks in a wide step had cancelled.
+                    (unsteady, self.is_steady) = (0.0, was_steady);
+                }
+            }
+            rung.noise = rung.noise.max(unsteady / rung.step);
+            let curvature = (rung.gap.abs() + 2.0 * rung.noise) / rung.step;
+            self.curvature = self.curvature.min(curvature);
             let plain = Read { slope: rung.slope, bound: rung.noise, jump: 0.0, unsure: 0.0 };
             let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
             let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
-            if let Some(agreeing) = [Some(plain), read].into_iter().flatten().find(agrees) {
-                self.clear = k.saturating_sub(1);
-                let flat = reference == 0.0 && agreeing.slope == 0.0;
-                let sure = agreeing.bound <= precision || flat;
-                let verdict = if sure { Verdict::Agrees } else { Verdict::Undecided };
-                return found(verdict, agreeing);
+            let agreeing = [Some(plain), read].into_iter().flatten().filter(agrees);
+            if let Some(agreeing) = agreeing.min_by(|a, b| a.bound.total_cmp(&b.bound)) {
+                // A bound that a kink has widened hides what a narrower step will show.
+                if agreeing.bound <= fine || k + 1 == RUNGS.len() {
+                    self.clear_from(k.saturating_sub(1));
+                    return found(agreed(&agreeing), agreeing);
+                }
+                let closest = loose.get_or_insert(agreeing);
+                if agreeing.bound < closest.bound {
+                    *closest = agreeing;
+                }
             }
             if let (Some(read), Some((wider, earlier))) = (read, &before) {
                 let off = analytic - read.slope;
@@ -199,22 +311,46 @@ impl Search {
                     let (a, b) = (analytic - wider.slope, analytic - rung.slope);
                     (a - b).abs() <= 0.05 * a.abs()
                         && b.abs() > 20.0 * (rung.noise + own)
-                        && read.jump <= 0.02 * b.abs() + read.unsure
+                        && read.jump <= CLEAN * b.abs() + read.unsure
                 };
                 let spread = earlier.map(|earlier| (read.slope - earlier.slope).abs());
                 let again = earlier.zip(spread).is_some_and(|(earlier, spread)| {
                     spread <= 0.1 * off.abs() + earlier.bound + read.bound
                         && off.abs() > 2.0 * (read.bound + own)
-                        && read.jump <= 0.1 * off.abs() + read.unsure
+                        && read.jump <= CLEAN * off.abs() + read.unsure
                 });
+                // Less far, but on a smooth piece, where truncation is extrapolated away. A jump
+                // that noise hides shifts a difference by half, which is reason to search, and
+                // none to accuse.
+                let noise = wider.noise + rung.noise;
+                let crooked = (rung.gap - wider.gap * rung.step / wider.step).abs();
+                let steadily = crooked <= 0.1 * rung.gap.abs() + 2.0 * noise
+                    && (wider.slope - rung.slope).abs() <= noise + 0.5 * off.abs()
+                    && off.abs() > 1.2 * (read.bound + own);
+                let hidden = if plainly { 0.0 } else { 0.5 * crooked + noise };
+                let plainly = plainly || steadily;
                 if plainly || again {
-                    let spread = spread.unwrap_or((wider.slope - rung.slope).abs());
-                    return found(Verdict::Wrong, Read { bound: read.bound + spread, ..read });
+                    self.clear_from(k - 1);
+                    let apart = (wider.slope - rung.slope).abs();
+                    let spread = spread.unwrap_or(apart);
+                    let hidden = if again { 0.0 } else { hidden };
+                    let extrapolated = Read { bound: read.bound + spread + hidden, ..read };
+                    // A kink that an earlier step contained is in what was extrapolated from it.
+                    let steady = Read { slope: wider.slope, bound: wider.noise + hidden, ..plain };
+                    let alone = match apart <= wider.noise + rung.noise {
+                        true => steady,
+                        false => Read { bound: rung.noise + apart + hidden, ..plain },
+                    };
+                    let best = match plainly && alone.bound < extrapolated.bound {
+                        true => alone,
+                        false => extrapolated,
+                    };
+                    return found(Verdict::Wrong, best);
                 }
                 // One-sided slopes that stay apart by the same: the state is on a kink.
                 if let Some(earlier) = earlier
                     && rung.step < 1.5 * usual_step(state)
-                    && read.jump > 0.1 * off.abs()
+                    && read.jump > CLEAN * off.abs()
                     && read.jump > 4.0 * read.unsure
                     && (read.jump - earlier.jump).abs() <= 0.2 * read.jump
                 {
@@ -222,15 +358,23 @@ impl Search {
                     return found(Verdict::Kink, Read { bound, ..read });
                 }
             }
-            seen.push(Read { jump: read.map_or(0.0, |read| read.jump), ..plain });
+            crowded = k == 1 && before.is_some();
+            let (jump, unsure) = read.map_or((0.0, 0.0), |read| (read.jump, read.unsure));
+            seen.push(Read { jump, unsure, ..plain });
             before = Some((rung, read));
+        }
+        if let Some(agreeing) = loose {
+            return found(agreed(&agreeing), agreeing);
+        }
+        if flat_steps > 0 || seen.len() < 2 {
+            let slope = if flat_steps > 0 { 0.0 } else { f64::NAN };
+            let unknown = Read { slope, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
+            return found(Verdict::Undecided, unknown);
         }
         // The same difference at every narrow step is the gradient's; one that changes is
         // truncation's, or a kink's.
-        let unknown =
-            Read { slope: f64::NAN, bound: f64::INFINITY, jump: 0.0, unsure: f64::INFINITY };
         let narrow = &seen[seen.len().saturating_sub(3)..];
-        let Some(&last) = narrow.first() else { return found(Verdict::Undecided, unknown) };
+        let last = narrow[0];
         let (low, high) =
             narrow.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), s| {
                 let off = analytic - s.slope;
@@ -239,7 +383,7 @@ impl Search {
         let spread = high - low;
         let off = low.abs().max(high.abs());
         let persists = low * high > 0.0 && spread <= 0.5 * off;
-        let kinked = narrow.iter().any(|read| read.jump > 0.1 * off);
+        let kinked = narrow.iter().any(|read| read.jump > CLEAN * off + read.unsure);
         let verdict = match persists {
             true if kinked => Verdict::Kink,
             true => Verdict::Wrong,
@@ -287,6 +431,19 @@ impl Search {
         Ok(verdict)
     }
 
+    /// A block that the forward does not seem to depend on, and the gradient does: some of its
+    /// largest components are measured by themselves, where a stair is told from a dead unit.
+    fn flat(&mut self, state: &mut State<'_>, evidence: &mut Evidence, block: usize) {
+        let range = evidence.blocks[block].range.clone();
+        let mut largest: Vec<usize> = range.collect();
+        largest.sort_by(|&i, &j| evidence.analytic[j].abs().total_cmp(&evidence.analytic[i].abs()));
+        largest.truncate(ASKED);
+        let wrong = largest.iter().filter(|&&i| self.component(state, evidence, i)).count();
+        if wrong >= OF_ASKED {
+            self.measure_block(state, evidence, block);
+        }
+    }
+
     /// One central difference along a direction.
     fn rung(&mut self, state: &mut State<'_>, ray: &Ray, step: f64) -> Option<Rung> {
         let (mut y, mut floor) = ([0.0], [0.0]);
@@ -302,11 +459,12 @@ impl Search {
             slope: (plus - y[0]) / (2.0 * step),
             noise: 6.0 * noise / step,
             gap: (plus + y[0]) / step,
+            is_flat: plus == 0.0 && y[0] == 0.0,
         })
     }
 
-    /// By how much the slope through part of a block is off, and the bound of its noise: one
-    /// central difference, or, where so little is off that it would drown in it, two wide ones.
+    /// By how much the slope through part of a block is off: by one central difference, or, where
+    /// so little is off that it would drown in its noise, by as wide steps as are clear of kinks.
     fn part(
         &mut self,
         state: &mut State<'_>,
@@ -314,20 +472,48 @@ impl Search {
         range: Range<usize>,
         tag: u64,
         faint: bool,
-    ) -> Option<(f64, f64)> {
+    ) -> Option<Gauged> {
         let ray = Ray::random(tag, &self.scales, range);
-        let (analytic, _) = ray.product(state.home(), &evidence.analytic);
-        if !faint {
-            let rung = self.rung(state, &ray, usual_step(state))?;
-            return Some((analytic - rung.slope, rung.noise));
-        }
+        let (analytic, open, _) = self.product(state, evidence, &ray);
         let widest = widest_step(state);
-        let wide = self.rung(state, &ray, widest * RUNGS[1])?;
-        let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
-        Some((analytic - read.slope, read.bound))
+        if faint && self.clear <= 1 {
+            let wide = self.rung(state, &ray, widest * RUNGS[1])?;
+            let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
+            return Some(Gauged { off: analytic - read.slope, bound: read.bound + open });
+        }
+        let mut step = match faint {
+            true => widest * RUNGS[self.clear],
+            false => usual_step(state),
+        };
+        loop {
+            let rung = self.rung(state, &ray, step)?;
+            let smooth = 30.0 * self.curvature * step + 4.0 * rung.noise;
+            let (off, bound) = (analytic - rung.slope, rung.noise + open);
+            if rung.gap.abs() <= smooth {
+                return Some(Gauged { off, bound });
+            }
+            // A kink within the step, which shifts the difference by up to half the gap.
+            if step < 0.01 * usual_step(state) || faint {
+                return Some(Gauged { off, bound: bound + 0.5 * rung.gap.abs() });
+            }
+            step /= 16.0;
+        }
     }
 
-    /// Halves the components of a block that is off until the wrong ones stand alone.
+    /// The analytic slope along a direction without what is known to be off, the bound of what is
+    /// not known of that, and the size of such a slope.
+    fn product(&self, state: &State<'_>, evidence: &Evidence, ray: &Ray) -> (f64, f64, f64) {
+        let (mut slope, size) = ray.product(state.home(), &evidence.analytic);
+        let mut open = 0.0_f64;
+        for known in self.known.iter().filter(|known| ray.range.contains(&known.component)) {
+            let entry = ray.entry(state.home(), known.component);
+            slope -= known.error * entry;
+            open = open.hypot(known.bound * entry);
+        }
+        (slope, open, size)
+    }
+
+    /// Finds the components of a block that are off, until what is left of its slope agrees.
     fn find(
         &mut self,
         state: &mut State<'_>,
@@ -335,58 +521,141 @@ impl Search {
         block: usize,
         slope: &Slope,
     ) {
-        let range = slope.range.clone();
-        let by = slope.analytic - slope.numeric;
-        let mut open = vec![Off { range: range.clone(), by, bound: slope.bound }];
-        let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
-        let faint = by.abs() < 50.0 * usual;
-        let (mut named, mut asked) = (0, false);
-        let begun = self.spent;
+        self.known.clear();
+        let (mut left, begun) = (slope.clone(), self.spent);
+        while left.verdict == Verdict::Wrong && self.spent - begun <= SEARCH {
+            let before = self.known.len();
+            match self.split(state, evidence, &left) {
+                Ended::Found { is_all } if !is_all && self.known.len() > before => {}
+                Ended::Found { .. } => break,
+                Ended::Dense => {
+                    self.measure_block(state, evidence, block);
+                    break;
+                }
+            }
+            // Large ones hide faint ones: the same slope without what has a name.
+            left = self.slope(state, evidence, block..block + 1, slope.range.clone(), slope.tag);
+        }
+        self.known.clear();
+    }
+
+    /// Splits the components that a slope runs through until the wrong ones stand alone.
+    ///
+    /// A set that holds one wrong component need not be split down to it: slopes along two
+    /// directions through the set are then its error times its two entries, and their ratio is
+    /// that of no other component, as far as the slopes are known. Whoever is found so is measured
+    /// by itself like all others.
+    fn split(&mut self, state: &mut State<'_>, evidence: &mut Evidence, slope: &Slope) -> Ended {
+        let (range, begun) = (slope.range.clone(), self.spent);
+        let faint = {
+            let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
+            (slope.analytic - slope.numeric).abs() < 50.0 * usual
+        };
+        let tags = [slope.tag, random::hash(slope.tag, 0x6f74_6865)];
+        let block = block_of(&evidence.blocks, range.start);
+        let second = self.slope(state, evidence, block..block + 1, range.clone(), tags[1]);
+        let [first, second] =
+            [slope, &second].map(|slope| self.sharp(state, evidence, slope, faint));
+        let whole = Off { range: range.clone(), by: [first, second] };
+        let (mut open, mut asked) = (vec![whole], false);
+        let before = self.known.len();
         while let Some(at) = widest(&open) {
             // Off nearly everywhere: a fault of the block, not of some components.
             let covered: usize = open.iter().map(|o| o.range.len()).sum();
             let dense = open.len() > 2 * NAMED && 2 * covered > range.len();
-            if dense || named > NAMED || self.spent - begun > SEARCH {
-                self.measure_block(state, evidence, block);
-                return;
+            if dense || self.known.len() > NAMED || self.spent - begun > SEARCH {
+                return Ended::Dense;
             }
             if open.len() >= ALL_OFF && covered == range.len() && range.len() > 64 && !asked {
                 asked = true;
                 if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
-                    self.measure_block(state, evidence, block);
-                    return;
+                    return Ended::Dense;
                 }
             }
-            let Off { range, by, bound } = open.swap_remove(at);
-            if range.len() == 1 {
-                let i = range.start;
-                let wrong = self.seen_twice(state, evidence, i, by, slope.tag)
-                    || self.component(state, evidence, i);
-                named += usize::from(wrong);
+            let mut off = open.swap_remove(at);
+            if off.is_of_one_direction() {
                 continue;
             }
+            if let Some(i) = self.alone(&off, tags) {
+                if let Some(error) = self.measure(state, evidence, i, slope.tag, faint) {
+                    for (by, tag) in off.by.iter_mut().zip(tags) {
+                        by.off -= error * self.scales[block] * entry(tag, i);
+                    }
+                    if !off.by[0].is_off() {
+                        continue;
+                    }
+                }
+                if off.range.len() == 1 {
+                    continue;
+                }
+            }
+            let Off { range, by } = off;
             let middle = range.start + range.len() / 2;
             let halves = [range.start..middle, middle..range.end];
-            let Some((left, noise)) =
-                self.part(state, evidence, halves[0].clone(), slope.tag, faint)
-            else {
+            let Some(left) = self.part(state, evidence, halves[0].clone(), tags[0], faint) else {
                 continue;
             };
-            // Errors of independent evaluations.
-            let offs = [(left, noise), (by - left, bound.hypot(noise))];
-            let before = open.len();
-            for (half, (by, bound)) in halves.into_iter().zip(offs) {
-                if by.abs() > bound {
-                    open.push(Off { range: half, by, bound });
-                }
+            let sides = [left, by[0].without(left)];
+            // The other direction is needed where both halves are off; one alone has it all.
+            let mut others = [by[1]; 2];
+            if sides.iter().all(Gauged::is_off)
+                && let Some(left) = self.part(state, evidence, halves[0].clone(), tags[1], faint)
+            {
+                others = [left, by[1].without(left)];
             }
-            // Off together and neither alone: too small to follow further this way.
-            if open.len() == before && range.len() <= 64 {
+            if !sides.iter().any(Gauged::is_off) && range.len() <= 64 {
+                // Off together and neither alone: too small to follow further this way.
                 for i in range {
                     self.component(state, evidence, i);
                 }
+                continue;
+            }
+            for ((range, side), other) in halves.into_iter().zip(sides).zip(others) {
+                if side.is_off() {
+                    open.push(Off { range, by: [side, other] });
+                }
             }
         }
+        let found = &self.known[before..];
+        let is_all = [first, second].iter().zip(tags).all(|(by, tag)| {
+            let part =
+                |known: &Known| known.error * self.scales[block] * entry(tag, known.component);
+            (by.off - found.iter().map(part).sum::<f64>()).abs() <= 2.0 * by.bound
+        });
+        Ended::Found { is_all }
+    }
+
+    /// By how much a slope is off; measured once more where that is known to few digits only.
+    fn sharp(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        slope: &Slope,
+        faint: bool,
+    ) -> Gauged {
+        let seen = Gauged { off: slope.analytic - slope.numeric, bound: slope.bound };
+        if seen.bound <= 1e-5 * seen.off.abs() {
+            return seen;
+        }
+        let again = self.part(state, evidence, slope.range.clone(), slope.tag, faint);
+        again.filter(|again| again.bound < seen.bound || seen.bound.is_nan()).unwrap_or(seen)
+    }
+
+    /// The component that a set is off by, if one alone explains both of its slopes.
+    fn alone(&self, set: &Off, tags: [u64; 2]) -> Option<usize> {
+        if set.range.len() == 1 {
+            return Some(set.range.start);
+        }
+        let [first, second] = set.by;
+        let mut fits = set.range.clone().filter(|&i| {
+            let (a, b) = (entry(tags[0], i), entry(tags[1], i));
+            let open = first.bound * b.abs() + second.bound * a.abs();
+            let apart = (first.off * b - second.off * a).abs();
+            apart <= open + 1e-6 * (first.off * b).abs()
+                && self.known.iter().all(|known| known.component != i)
+        });
+        // Where many would fit, none is said.
+        fits.next().filter(|_| fits.next().is_none())
     }
 
     /// Whether most components of a block are off, by a few of them.
@@ -401,8 +670,8 @@ impl Search {
         let mut off = 0;
         for k in 0..ASKED {
             let i = drawn(state, range.clone(), 0x6465_6e73, k);
-            if let Some((by, bound)) = self.part(state, evidence, i..i + 1, tag, faint) {
-                off += usize::from(by.abs() > bound);
+            if let Some(gauged) = self.part(state, evidence, i..i + 1, tag, faint) {
+                off += usize::from(gauged.is_off());
             }
             // So many can no longer be off.
             if k + 1 - off > ASKED - OF_ASKED {
@@ -412,33 +681,80 @@ impl Search {
         true
     }
 
-    /// Halving has measured the component once; a second step that shows the same difference
-    /// makes it wrong.
-    fn seen_twice(
+    /// Measures one component by itself, briefly where two steps show the same difference far
+    /// beyond its bound. What it is off by, if it is.
+    fn measure(
         &mut self,
         state: &mut State<'_>,
         evidence: &mut Evidence,
         i: usize,
-        by: f64,
         tag: u64,
-    ) -> bool {
+        faint: bool,
+    ) -> Option<f64> {
         let ray = Ray::random(tag, &self.scales, i..i + 1);
         let entry = ray.entry(state.home(), i);
-        // One side will do: it need only show the same difference once more.
-        let step = 4.0 * usual_step(state);
+        let g = evidence.analytic[i];
+        let rung = self.rung(state, &ray, usual_step(state))?;
+        let first = g - rung.slope / entry;
+        if !faint && (first * entry).abs() <= rung.noise {
+            return None;
+        }
+        if self.is_plain(state) && self.seen_again(state, evidence, i, &ray, &rung) {
+            let bound = rung.noise / entry.abs() + 1e-7 * first.abs();
+            self.known.push(Known { component: i, error: first, bound });
+            return Some(first);
+        }
+        self.component(state, evidence, i);
+        let (error, bound) = (g - evidence.numeric[i], evidence.bound[i]);
+        // Not so if it is NaN.
+        let is_off = error.abs() > bound;
+        is_off.then(|| {
+            self.known.push(Known { component: i, error, bound });
+            error
+        })
+    }
+
+    /// Whether the forward rounds as most do. Where it rounds to fewer digits, two steps are too
+    /// few to say anything: it may be on a staircase.
+    fn is_plain(&self, state: &State<'_>) -> bool {
+        state.primal.roundoff().max(state.output_roundoff()) < 1e-10
+            && self.bench.noise[0].ratio <= COARSE
+            && self.is_steady
+    }
+
+    /// A second step that shows the same difference as the first makes the component wrong.
+    fn seen_again(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        i: usize,
+        ray: &Ray,
+        rung: &Rung,
+    ) -> bool {
+        let entry = ray.entry(state.home(), i);
+        // One side will do: its curvature is known from the first step.
+        let step = 4.0 * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
-        let mut line = state.along(&ray);
+        let mut line = state.along(ray);
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
         let Noise { level, ratio } = self.bench.noise[0];
-        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs());
+        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
+            + 4.0 * rung.noise / entry.abs();
+        let curved = 0.5 * step * rung.gap / rung.step;
+        if y[0] == 0.0 {
+            // Flat, or a stair of the forward's rounding.
+            return false;
+        }
         let g = evidence.analytic[i];
-        let (first, second) = (by / entry, g - y[0] / (step * entry));
+        let (first, second) = (g - rung.slope / entry, g - (y[0] / step - curved) / entry);
         let numeric = g - first;
         let allowed = evidence.tolerance_of(i) * (g.abs() + numeric.abs());
-        let same = (first - second).abs() <= 0.1 * second.abs();
+        // Where rounding makes the difference, it makes the sides differ as well.
+        let same = (first - second).abs() <= 0.01 * second.abs() + noise
+            && (rung.gap / entry).abs() <= 0.1 * first.abs();
         // Far beyond the bound, for two steps are few.
         if !same || first.abs() <= 10.0 * (allowed + noise) {
             return false;
@@ -453,7 +769,9 @@ impl Search {
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
         let before = state.forwards;
         let tolerance = evidence.tolerance_of(i);
+        self.bench.kernel.brief(self.suspects.len() >= super::CONFIRMED);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
+        self.bench.kernel.brief(false);
         record(evidence, i, &estimate, &mut self.suspects);
         self.spent += state.forwards - before;
         matches!(estimate.finding, Finding::Wrong { .. })
@@ -482,11 +800,7 @@ impl Search {
             if evidence.bound[i].is_finite() {
                 continue;
             }
-            let off = self.part(state, evidence, i..i + 1, tag, false);
-            let quick = off.is_some_and(|(by, _)| self.seen_twice(state, evidence, i, by, tag));
-            if !quick {
-                self.component(state, evidence, i);
-            }
+            self.measure(state, evidence, i, tag, false);
         }
     }
 
@@ -533,6 +847,8 @@ struct Rung {
     noise: f64,
     /// By how much the one-sided slopes differ.
     gap: f64,
+    /// The forward does not change at all.
+    is_flat: bool,
 }
 
 /// What one or two central differences say.
@@ -547,10 +863,14 @@ struct Read {
 }
 
 impl Rung {
+    /// Square of how much wider another step is.
+    fn square_of(&self, wider: &Rung) -> f64 {
+        (wider.step / self.step) * (wider.step / self.step)
+    }
+
     /// Richardson's extrapolation with a wider step.
     fn extrapolated(&self, wider: &Rung) -> Read {
-        let ratio = wider.step / self.step;
-        let square = ratio * ratio;
+        let (ratio, square) = (wider.step / self.step, self.square_of(wider));
         let correction = (self.slope - wider.slope) / (square - 1.0);
         let rounding = (square * self.noise + wider.noise) / (square - 1.0);
         Read {
@@ -628,5 +948,38 @@ mod tests {
         assert!(report.forward_calls < 800, "{}", report.forward_calls);
         let few = check(70, |g| (0..5).for_each(|k| g[(7 * k, 13 * k)] *= 2.0));
         assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
+    }
+
+    fn along(w: &mut Vec<f64>, forward: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> bool {
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        let value = |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| sign(i) * forward(w)).sum();
+        let gradient = |w: &Vec<f64>| -> Vec<f64> {
+            w.iter().enumerate().map(|(i, &w)| sign(i) * slope(w)).collect()
+        };
+        let value: &dyn Fn(&Vec<f64>) -> f64 = &value;
+        check_at(w, &settings, value, gradient).is_wrong()
+    }
+
+    fn sign(i: usize) -> f64 {
+        if i.is_multiple_of(3) { -1.0 } else { 1.0 }
+    }
+
+    /// Their gaps take each other away, their halves do not.
+    #[test]
+    fn kinks_of_both_signs_accuse_nobody() {
+        let at =
+            |i: i32| if i < 20 { 1e-13 * f64::from(i + 1) } else { 0.1 * f64::from(i - 40) + 0.05 };
+        let mut w: Vec<f64> = (0..60).map(at).collect();
+        assert!(!along(&mut w, |w| w.max(0.0) + 0.1 * w, |w| if w > 0.0 { 1.1 } else { 0.1 }));
+        assert!(along(&mut w, |w| w.max(0.0) + 0.1 * w, |w| if w > 0.0 { 1.6 } else { 0.6 }));
+    }
+
+    /// A value that is rounded inside stands still on narrow steps, and the slope with it.
+    #[test]
+    fn a_staircase_accuses_nobody() {
+        let stairs = |w: f64| f64::from((w * w) as f32) * 1e-6;
+        let mut w: Vec<f64> = (0..40).map(|i| 1.0 + 0.01 * f64::from(i)).collect();
+        assert!(!along(&mut w, stairs, |w| 2e-6 * w));
+        assert!(along(&mut w, stairs, |w| -2e-6 * w));
     }
 }
