@@ -260,3 +260,420 @@ fn noise_is_measured_within_a_small_factor() {
         );
     }
 }
+
+// The formulas, on functions for which they are exact or their error is known.
+
+/// The pairs of samples of `f` around 0 at these steps, narrowest first.
+fn levels(f: impl Fn(f64) -> f64, steps: &[f64]) -> Kernel {
+    let mut kernel = Kernel::default();
+    let mut line = Synthetic { f, at: 0.0, calls: 0 };
+    for &step in steps {
+        kernel.sample(&mut line, step);
+    }
+    kernel
+}
+
+/// Without noise of its own: what is left is truncation.
+const SILENT: Noise = Noise { level: 0.0, ratio: 0.0 };
+
+const STEPS: [f64; 3] = [0.015625, 0.0625, 0.5];
+
+fn close(value: f64, truth: f64, within: f64) {
+    assert!((value - truth).abs() <= within, "{value} is not {truth} to {within:e}");
+}
+
+/// `true` if the bound covers the error, and is not more than `idle` times as wide.
+fn covers(estimate: Bounded, truth: f64, idle: f64) {
+    let error = (estimate.value - truth).abs();
+    assert!(error <= estimate.bound, "{estimate:?} does not cover {truth}");
+    assert!(estimate.bound <= idle * error, "{estimate:?} is idle about {truth}: {error:e}");
+}
+
+#[test]
+fn slopes_of_a_level_are_those_of_its_own_samples() {
+    let level = Level {
+        step: 0.5,
+        plus: 0.25,
+        minus: 0.75,
+        // 3 t + |t|
+        y_plus: vec![1.0, 0.0, 0.0, 1.0],
+        y_minus: vec![-1.5, 0.0, 1.0, 0.0],
+        floor_plus: vec![1e-3; 4],
+        floor_minus: vec![4e-3; 4],
+        usable: true,
+    };
+    assert_eq!((level.central(0), level.forward(0), level.backward(0)), (2.5, 4.0, 2.0));
+    assert_eq!(level.gap(0), 2.0);
+    assert_eq!([0, 1, 2, 3].map(|j| level.unchanged(j)), [false, true, false, false]);
+    // The larger of the level at the state and of the roundings that showed, in units of the floor.
+    assert_eq!(level.noise(0, Noise { level: 1e-2, ratio: 2.0 }), 1e-2);
+    assert_eq!(level.noise(0, Noise { level: 1e-3, ratio: 2.0 }), 8e-3);
+    // Of two samples over twice the step, each with `CERTAIN` deviations.
+    assert_eq!(level.central_noise(0, Noise { level: 1e-2, ratio: 0.0 }), CERTAIN * 1e-2 / 0.5);
+}
+
+#[test]
+fn samples_are_kept_in_the_order_of_their_steps() {
+    let kernel = levels(|x: f64| if x > 0.7 { f64::NAN } else { x * x }, &[0.1, 0.9, 0.4, 0.2]);
+    let usable: Vec<f64> = kernel.usable().map(|level| level.step).collect();
+    assert_eq!(usable, [0.1, 0.2, 0.4]);
+    assert_eq!(kernel.used, 4);
+    assert!(!kernel.levels[3].usable);
+    // The step is what was really taken: half the way from one sample to the other.
+    struct Coarse;
+    impl Line for Coarse {
+        fn outputs(&self) -> usize {
+            1
+        }
+        fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+            let taken = if t > 0.0 { 0.5 } else { -0.25 };
+            (y[0], floor[0]) = (3.0 * taken, 0.0);
+            Some(taken)
+        }
+        fn scale(&self) -> f64 {
+            1.0
+        }
+        fn roundoff(&self) -> f64 {
+            0.1
+        }
+        fn magnitude(&self) -> f64 {
+            1.0
+        }
+    }
+    let mut kernel = Kernel::default();
+    kernel.sample(&mut Coarse, 0.3);
+    let level = &kernel.levels[0];
+    assert_eq!((level.plus, level.minus, level.step), (0.5, 0.25, 0.375));
+    assert_eq!(level.central(0), 3.0);
+}
+
+#[test]
+fn central_differences_are_extrapolated() {
+    let read = |f: fn(f64) -> f64, count: usize| {
+        let kernel = levels(f, &STEPS);
+        let level = |k: usize| (k < count).then(|| &kernel.levels[k]);
+        central(&kernel.levels[0], level(1), level(2), 0, SILENT)
+    };
+    // With one wider step the cubic term goes, with two the quintic.
+    let cubic = |x: f64| 2.0 * x + x * x - 3.0 * x.powi(3);
+    close(read(cubic, 2).value, 2.0, 1e-13);
+    let kernel = levels(cubic, &STEPS);
+    close(extrapolated(&kernel.levels[0], &kernel.levels[1], 0), 2.0, 1e-13);
+    close(extrapolated(&kernel.levels[1], &kernel.levels[2], 0), 2.0, 1e-13);
+    let quintic = |x: f64| 2.0 * x - x * x + 0.1 * x.powi(3) + 7.0 * x.powi(5);
+    close(read(quintic, 3).value, 2.0, 1e-13);
+    // Alone a difference is worth nothing.
+    let alone = read(cubic, 1);
+    assert_eq!(alone.bound, f64::INFINITY);
+    close(alone.value, 2.0, 1e-3);
+    // The bound covers what is left, and is no excuse.
+    covers(read(quintic, 2), 2.0, 2000.0);
+    covers(read(|x: f64| (1.5 * x).sin(), 3), 1.5, 5e3);
+    covers(read(f64::sinh, 3), 1.0, 5e3);
+    assert!(read(f64::sinh, 3).bound < 1e-7);
+    assert!(read(f64::sinh, 2).bound < 1e-3);
+    // No second derivative at the state: the difference converges as the step, and so does the bound.
+    let lipschitz = |x: f64| x + x * x.abs();
+    for count in [2, 3] {
+        covers(read(lipschitz, count), 1.0, 4.0);
+    }
+    // A kink at the state: the central difference is off from either side by half the gap.
+    let kinked = |x: f64| 2.0 * x + 0.25 * x.abs() + 0.5 * x * x;
+    for count in [2, 3] {
+        close(read(kinked, count).bound, 0.25, 1e-12);
+    }
+    // Curvature is none.
+    assert!(read(|x: f64| 2.0 * x + 10.0 * x * x, 3).bound < 1e-11);
+}
+
+#[test]
+fn the_noise_of_an_extrapolated_difference_is_in_its_bound() {
+    let kernel = levels(|x: f64| 2.0 * x, &STEPS);
+    let [a, b, c] = [0, 1, 2].map(|k| &kernel.levels[k]);
+    let noise = Noise { level: 1e-6, ratio: 0.0 };
+    let alone = CERTAIN * 1e-6 / STEPS[0];
+    // Richardson's weights: r / (r - 1) of the narrow difference, r the square of the ratio.
+    close(central(a, Some(b), None, 0, noise).bound, alone * 16.0 / 15.0, 1e-12);
+    close(central(a, Some(b), Some(c), 0, noise).bound, alone * 16.0 / 15.0, 1e-12);
+    close(central(b, Some(c), None, 0, noise).bound, alone / 4.0 * 64.0 / 63.0, 1e-12);
+    // One-sided slopes have twice the noise of a central one, and some for their extrapolation.
+    let side = one_sided(a, Some(b), Some(c), 0, noise, Level::forward).bound;
+    assert!((2.0..3.0).contains(&(side / alone)), "{side} beside {alone}");
+}
+
+#[test]
+fn one_sided_slopes_are_extrapolated() {
+    let read = |f: fn(f64) -> f64, count: usize, slope: fn(&Level, usize) -> f64| {
+        let kernel = levels(f, &[0.015625, 0.03125, 0.125]);
+        let level = |k: usize| (k < count).then(|| &kernel.levels[k]);
+        one_sided(&kernel.levels[0], level(1), level(2), 0, SILENT, slope)
+    };
+    let quadratic = |x: f64| 3.0 * x + 5.0 * x * x;
+    let kinked = |x: f64| 3.0 * x + x.abs() - 2.0 * x * x;
+    for count in [2, 3] {
+        close(read(quadratic, count, Level::forward).value, 3.0, 1e-13);
+        close(read(quadratic, count, Level::backward).value, 3.0, 1e-13);
+        close(read(kinked, count, Level::forward).value, 4.0, 1e-13);
+        close(read(kinked, count, Level::backward).value, 2.0, 1e-13);
+        covers(read(f64::exp, count, Level::forward), 1.0, 200.0);
+        covers(read(f64::exp, count, Level::backward), 1.0, 200.0);
+    }
+    // A third sample knows that little is left; two alone take all that they took out.
+    assert!(read(quadratic, 3, Level::forward).bound < 1e-12);
+    close(read(quadratic, 2, Level::forward).bound, 5.0 * 0.015625, 1e-12);
+    assert!(
+        read(f64::exp, 3, Level::forward).bound < 0.2 * read(f64::exp, 2, Level::forward).bound
+    );
+    let alone = read(quadratic, 1, Level::forward);
+    assert!(alone.value.is_nan() && alone.bound == f64::INFINITY);
+}
+
+/// What a line says of itself, for steps: its samples are of no interest.
+struct Plain {
+    scale: f64,
+    roundoff: f64,
+    magnitude: f64,
+}
+
+impl Line for Plain {
+    fn outputs(&self) -> usize {
+        1
+    }
+    fn sample(&mut self, _: f64, _: &mut [f64], _: &mut [f64]) -> Option<f64> {
+        None
+    }
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+    fn roundoff(&self) -> f64 {
+        self.roundoff
+    }
+    fn magnitude(&self) -> f64 {
+        self.magnitude
+    }
+}
+
+fn wanted(analytic: f64, tolerance: f64, level: f64) -> Target {
+    Target { analytic, tolerance, noise: Noise { level, ratio: 1.0 } }
+}
+
+#[test]
+fn the_first_step_is_as_narrow_as_noise_lets_it_be() {
+    let line = Plain { scale: 2.0, roundoff: 1e-16, magnitude: 3.0 };
+    // No noise: as narrow as the setting says, in units of the scale.
+    close(first_step(&line, 1e-5, &[wanted(0.3, 1e-4, 0.0)]), 2e-5, 1e-18);
+    // Noise: its bound, for agreement, is a quarter of what the tolerance allows.
+    for (analytic, tolerance, level) in [(0.5, 1e-4, 1e-9), (-4.0, 1e-3, 1e-7)] {
+        let target = wanted(analytic, tolerance, level);
+        let step = first_step(&line, 1e-7, &[target]);
+        let noise = LIKELY * level / step;
+        close(noise / target.allowed(analytic), 0.25, 1e-12);
+    }
+    // Never wider than a part of the scale; that for a zero, which no noise is small beside.
+    assert_eq!(first_step(&line, 1e-5, &[wanted(1.0, 1e-7, 1e-3)]), 2.0 / 128.0);
+    assert_eq!(first_step(&line, 1e-5, &[wanted(0.0, 1e-4, 0.0)]), 2.0 / 128.0);
+    assert_eq!(first_step(&line, 1e-5, &[]), 2.0 / 128.0);
+    // Of many outputs the largest value asks, and the worst noise answers.
+    let (small, large) = (wanted(1e-3, 1e-4, 1e-9), wanted(-2.0, 1e-4, 1e-8));
+    let both = first_step(&line, 1e-9, &[small, large]);
+    close(both, first_step(&line, 1e-9, &[wanted(-2.0, 1e-4, 1e-8)]), 0.0);
+    let noisy = first_step(&line, 1e-9, &[wanted(1e-3, 1e-4, 1e-7), large]);
+    close(noisy, first_step(&line, 1e-9, &[wanted(-2.0, 1e-4, 1e-7)]), 0.0);
+    // And the parameters must be able to take it.
+    let coarse = Plain { scale: 2.0, roundoff: 1e-8, magnitude: 3e3 };
+    let step = first_step(&coarse, 1e-9, &[wanted(0.3, 1e-4, 0.0)]);
+    close(step, 64.0 * 3e-5, 1e-15);
+}
+
+#[test]
+fn the_ladder_spans_from_the_scale_to_the_rounding() {
+    for (roundoff, count, top, ratio) in [(1e-16, 7, 32.0, 16.0), (1e-8, 6, 4.0, 4.0)] {
+        let line = Plain { scale: 3.0, roundoff, magnitude: 1e-3 };
+        let steps: Vec<f64> = ladder(&line).collect();
+        assert_eq!(steps.len(), count);
+        // The middle settles most; what extrapolates it comes next.
+        assert_eq!(steps[1], ratio * steps[0]);
+        let mut sorted = steps.clone();
+        sorted.sort_by(f64::total_cmp);
+        assert_eq!(sorted[count - 1], 3.0 / top);
+        assert!(
+            sorted.windows(2).all(|pair| (pair[1] / pair[0] - ratio).abs() < 1e-9),
+            "{steps:?}"
+        );
+        // Steps that the parameters cannot take are left out.
+        let far = Plain { scale: 3.0, roundoff, magnitude: 3e-3 / roundoff };
+        let steps: Vec<f64> = ladder(&far).collect();
+        assert!(!steps.is_empty() && steps.len() < count, "{steps:?}");
+        assert!(steps.iter().all(|&step| step > 16.0 * 3e-3), "{steps:?}");
+        let left_out = sorted.iter().filter(|step| !steps.contains(step));
+        assert!(left_out.clone().all(|&step| step <= 16.0 * 3e-3), "{steps:?}");
+    }
+}
+
+#[test]
+fn the_first_level_settles_what_it_can() {
+    let level = |f: fn(f64) -> f64| levels(f, &[0.001]).levels[0].clone();
+    let at = |f, analytic, noise| settle(&level(f), 0, &wanted(analytic, 1e-4, noise));
+    let line = |x: f64| 3.0 * x;
+    let agreed = at(line, 3.0, 1e-9);
+    assert_eq!(agreed.finding, Finding::Agrees);
+    close(agreed.numeric, 3.0, 1e-12);
+    close(agreed.bound, CERTAIN * 1e-6, 1e-18);
+    // Off, or hidden by noise: more steps are needed, and nobody is accused.
+    assert_eq!(at(line, 3.001, 1e-9).finding, Finding::Undecided);
+    assert_eq!(at(line, 3.0, 1e-6).finding, Finding::Undecided);
+    // Zero agrees with a forward that does not move at all.
+    assert_eq!(at(|_| 4.0, 0.0, 1e-3).finding, Finding::Agrees);
+    assert_eq!(at(|_| 4.0, 1e-9, 1e-3).finding, Finding::Undecided);
+    assert_eq!(at(|x| 1e-9 * x, 0.0, 1e-15).finding, Finding::Undecided);
+    let outside = at(|x| if x > 0.0 { f64::NAN } else { x }, 1.0, 0.0);
+    assert_eq!((outside.finding, outside.bound), (Finding::Undecided, f64::INFINITY));
+    assert!(outside.numeric.is_nan());
+}
+
+#[test]
+fn agreement_needs_a_difference_and_a_bound_under_the_tolerance() {
+    let target = wanted(2.0, 1e-3, 0.0);
+    // Relative to the sum of both.
+    close(target.allowed(-1.0), 3e-3, 1e-18);
+    assert!(target.agrees(2.003, 1e-3) && !target.agrees(2.005, 1e-3));
+    assert!(target.agrees(1.997, 1e-3) && !target.agrees(1.995, 1e-3));
+    // Bounds are of six deviations; two are enough beside an agreement.
+    assert!(target.agrees(2.0, 0.011) && !target.agrees(2.0, 0.013));
+}
+
+fn reading(left: (f64, f64), right: (f64, f64), central: (f64, f64)) -> Reading {
+    let bounded = |(value, bound)| Bounded { value, bound };
+    Reading {
+        central: bounded(central),
+        right: bounded(right),
+        left: bounded(left),
+        rounding: 0.01,
+        steps: [0.1, f64::NAN],
+    }
+}
+
+#[test]
+fn a_gap_is_more_than_the_bounds_of_its_sides() {
+    let apart = reading((1.0, 0.1), (2.0, 0.2), (1.5, 0.5));
+    assert!(apart.has_gap());
+    assert!(reading((2.0, 0.1), (1.0, 0.2), (1.5, 0.5)).has_gap());
+    assert!(!reading((1.0, 0.6), (2.0, 0.5), (1.5, 0.5)).has_gap());
+    assert!(!reading((2.0, 0.6), (1.0, 0.5), (1.5, 0.5)).has_gap());
+    for (x, within) in [(0.85, false), (0.95, true), (1.5, true), (2.15, true), (2.25, false)] {
+        assert_eq!(apart.spans(x), within, "{x}");
+        // The other way round, too.
+        assert_eq!(reading((2.0, 0.2), (1.0, 0.1), (1.5, 0.5)).spans(x), within, "{x}");
+    }
+}
+
+#[test]
+fn wrong_and_kink_are_said_of_the_last_reading_alone() {
+    let finding = |reading: Reading, g: f64, last: bool| {
+        conclude(Some(reading), &wanted(g, 1e-3, 0.0), last).finding
+    };
+    let smooth = || reading((2.0, 0.1), (2.0, 0.1), (2.0, 1e-3));
+    assert_eq!(finding(smooth(), 2.001, false), Finding::Agrees);
+    assert_eq!(finding(smooth(), 2.1, false), Finding::Undecided);
+    assert_eq!(finding(smooth(), 2.1, true), Finding::Wrong { near_kink: false });
+    // Beyond what is allowed, the bound, and the rounding once more: 0.004 + 0.001 + 0.01.
+    assert_eq!(finding(smooth(), 2.014, true), Finding::Undecided);
+    assert_eq!(finding(smooth(), 2.017, true), Finding::Wrong { near_kink: false });
+    assert_eq!(finding(smooth(), 1.986, true), Finding::Undecided);
+    assert_eq!(finding(smooth(), 1.983, true), Finding::Wrong { near_kink: false });
+    // Between one-sided slopes that differ, a value is excused; outside it is not.
+    let kink = || reading((1.0, 0.01), (2.0, 0.02), (1.5, 0.5));
+    assert_eq!(finding(kink(), 1.2, false), Finding::Undecided);
+    assert_eq!(finding(kink(), 1.2, true), Finding::Kink);
+    assert_eq!(finding(kink(), 3.0, true), Finding::Wrong { near_kink: true });
+    let excused = conclude(Some(kink()), &wanted(1.2, 1e-3, 0.0), true);
+    close(excused.numeric, 1.5, 1e-12);
+    close(excused.bound, 0.52, 1e-12);
+    // A narrow central difference that is clear of the kink is not the kink's.
+    let beside = reading((1.0, 0.01), (2.0, 0.02), (1.0, 0.01));
+    assert_eq!(finding(beside, 1.5, true), Finding::Wrong { near_kink: false });
+    let nothing = conclude(None, &wanted(1.0, 1e-3, 0.0), true);
+    assert_eq!((nothing.finding, nothing.bound), (Finding::Undecided, f64::INFINITY));
+    assert!(nothing.numeric.is_nan());
+}
+
+fn along(f: impl Fn(f64) -> f64, at: f64) -> Synthetic<impl Fn(f64) -> f64> {
+    Synthetic { f, at, calls: 0 }
+}
+
+#[test]
+fn the_scatter_of_samples_is_their_noise() {
+    for seed in 0..20 {
+        let f = move |x: f64| x.exp() + 1e-9 * (random::unit(seed, x.to_bits()) - 0.5);
+        let noise = scatter(&mut along(f, 0.5), 0.0, 1e-6)[0].expect("it moves");
+        let deviation = 1e-9 / 12_f64.sqrt();
+        assert!((0.3..2.5).contains(&(noise.level / deviation)), "{seed}: {noise:?}");
+        let floor = 0.5 * f64::EPSILON * 0.5_f64.exp();
+        close(noise.ratio * floor / noise.level, 1.0, 1e-3);
+    }
+    // Curvature is none, whatever a parabola leaves of it.
+    let smooth = scatter(&mut along(|x: f64| (30.0 * x).sin(), 0.5), 0.0, 1e-3)[0];
+    assert!(smooth.is_some_and(|noise| noise.level < 1e-8), "{smooth:?}");
+    // What does not move at this spacing says nothing; nor does what is not a number.
+    let stairs = |x: f64| (x * 1e3).floor();
+    assert_eq!(scatter(&mut along(stairs, 0.5), 0.0, 1e-5), [None]);
+    assert_eq!(scatter(&mut along(|x: f64| (0.5 - x).sqrt(), 0.5), 0.0, 1e-3), [None]);
+    // To the side that was asked for, as far as was asked for.
+    let half = |x: f64| if x < 0.5 { 0.0 } else { x.sin() };
+    assert_eq!(scatter(&mut along(half, 0.5), 0.0, -1e-3), [None]);
+    assert!(scatter(&mut along(half, 0.5), 0.0, 1e-3)[0].is_some());
+    assert!(scatter(&mut along(half, 0.4), 0.2, 1e-3)[0].is_some());
+}
+
+#[test]
+fn roundings_inside_are_seen_from_half_a_scale_away() {
+    let roundoff = 0.5 * f64::EPSILON;
+    let single = 0.5 * f64::from(f32::EPSILON);
+    let inner = |f: fn(f64) -> f64, at: f64| inner_roundoff(&mut along(f, at), roundoff);
+    // In double precision, a few roundings more are the type's own.
+    assert_eq!(inner(|x| x.exp() + 3.0, 0.7), roundoff);
+    for at in [0.0, 0.7, -3.0] {
+        let found = inner(|x| f64::from((x as f32).exp()), at);
+        assert!((0.1..10.0).contains(&(found / single)), "{at}: {found}");
+    }
+    // Ordinary to one side alone: the better one counts.
+    assert_eq!(
+        inner(|x| if x > 0.0 { x.exp() } else { f64::from((x as f32).exp()) }, 0.0),
+        roundoff
+    );
+    assert_eq!(
+        inner(|x| if x < 0.0 { x.exp() } else { f64::from((x as f32).exp()) }, 0.0),
+        roundoff
+    );
+}
+
+#[test]
+fn a_zero_of_large_parts_has_their_rounding() {
+    let rounding = |far: f64| 0.5 * f64::EPSILON * far;
+    assert_eq!(reach(&mut along(|x: f64| 1e6 * x.max(0.0), 0.0), 0), rounding(2e6));
+    assert_eq!(reach(&mut along(|x: f64| 1e6 * x.min(0.0), 0.0), 0), rounding(2e6));
+    // As far as the domain goes.
+    let bounded = |x: f64| if x.abs() > 1.5 { f64::NAN } else { 1e6 * x.max(0.0) };
+    assert_eq!(reach(&mut along(bounded, 0.0), 0), rounding(1e6));
+    let bounded = |x: f64| if x.abs() > 1.5 { f64::NAN } else { 1e6 * x.min(0.0) };
+    assert_eq!(reach(&mut along(bounded, 0.0), 0), rounding(1e6));
+}
+
+#[test]
+fn noise_on_one_side_and_between_kinks_is_no_noise() {
+    // Dense kinks to the right alone: the left side tells.
+    let zigzag = |x: f64| 1e-6 * ((x / 3e-8).rem_euclid(1.0) - 0.5).abs();
+    for side in [1.0, -1.0] {
+        let f = move |x: f64| x.exp() + if side * x > 0.0 { zigzag(x) } else { zigzag(0.0) };
+        let noise = estimate_noise(&mut along(f, 0.0))[0];
+        assert!(noise.level < 1e-14, "{side}: {noise:?}");
+    }
+    // On both: that is what it looks like.
+    let noise = estimate_noise(&mut along(move |x: f64| x.exp() + zigzag(x), 0.0))[0];
+    assert!(noise.level > 1e-8, "{noise:?}");
+    // What never moves has the rounding of its value, and what has no value none at all.
+    let flat = estimate_noise(&mut along(|_| 400.0, 0.3))[0];
+    assert_eq!(flat, Noise { level: 0.5 * f64::EPSILON * 400.0, ratio: 1.0 });
+    let none = estimate_noise(&mut along(|_| f64::NAN, 0.3))[0];
+    assert_eq!(none, Noise { level: 0.0, ratio: 1.0 });
+}
