@@ -904,3 +904,368 @@ fn numbers_have_the_digits_that_are_known() {
     assert_eq!(text(1.000_000_012, 1.000_000_013), "1.000000012 1.000000013");
     assert_eq!(text(0.1, 0.1), "0.1 0.1");
 }
+
+fn finding(place: Place, kind: Kind) -> Finding {
+    let facts = Facts {
+        states: 2,
+        failing: 2,
+        state: 0,
+        dims: Vec::new(),
+        worst: "w[1]".to_owned(),
+        analytic: 0.5,
+        numeric: 0.25,
+        wrong: 3,
+        components: 6,
+        cosine: 0.6667,
+        norm_ratio: 1.5,
+        grows_with_parameter: false,
+        right_blocks: Vec::new(),
+        bits: 20.0,
+    };
+    Finding { place, kind, only: None, facts }
+}
+
+fn of_w(kind: Kind) -> String {
+    finding(Place::Blocks(vec!["w".to_owned()]), kind).to_string()
+}
+
+#[test]
+fn factors_are_said_with_the_question_that_they_raise() {
+    let scaled = |factor: f64, follows: &[Follows]| {
+        of_w(Kind::Scaled { factor, uncertainty: 0.0, follows: follows.to_vec(), range: None })
+    };
+    let f = Follows::of;
+    let table: [(f64, Follows, &str); 12] = [
+        (5.0, f(1.0, &[("m", 0, 2)]), "5 = m in w: is a mean's 1/m missing?"),
+        (0.2, f(1.0, &[("m", 0, -2)]), "0.2 = 1/m in w: is it divided by m once too often?"),
+        (25.0, f(1.0, &[("m", 0, 4)]), "25 = m^2 in w: is a mean's 1/m^2 missing?"),
+        (15.0, f(1.0, &[("m", 0, 2), ("n", 0, 2)]), "15 = m n in w: is a mean's 1/(m n) missing?"),
+        (3.0, f(1.0, &[("m", 0, 1)]), "3 = sqrt(m) in w: is a factor 1/sqrt(m) missing?"),
+        (4.0, f(1.0, &[("m", -1, 2)]), "4 = (m - 1) in w: is a factor 1/(m - 1) missing?"),
+        (0.25, f(1.0, &[("m", -1, -2)]), "0.25 = 1/(m - 1) in w: is a factor (m - 1) missing?"),
+        (
+            1.25,
+            f(1.0, &[("m", 0, 2), ("m", -1, -2)]),
+            "1.25 = m/(m - 1) in w: is a factor (m - 1)/m missing?",
+        ),
+        (-5.0, f(-1.0, &[("m", 0, 2)]), "-5 = -m in w"),
+        (10.0, f(2.0, &[("m", 0, 2)]), "10 = 2 m in w"),
+        (2.5, f(0.5, &[("m", 0, 2)]), "2.5 = m/2 in w"),
+        (8.0, f(1.0, &[("m", 0, 3)]), "8 = m^(3/2) in w: is a mean's 1/m^(3/2) missing?"),
+    ];
+    for (factor, follows, words) in table {
+        assert_eq!(scaled(factor, &[follows]), format!("scaled by {words}"));
+    }
+    // Two that it may be raise no question but that of the number.
+    let both = [f(1.0, &[("m", 0, 2)]), f(1.0, &[("n", 0, 2)])];
+    assert_eq!(scaled(5.0, &both), "scaled by 5 = m = n in w");
+    assert_eq!(scaled(2.0, &[]), "scaled by 2 in w: is it counted twice, or a 1/2 left out?");
+    assert_eq!(scaled(0.5, &[]), "scaled by 0.5 in w: is the 2 of a square left out?");
+    assert_eq!(scaled(0.8, &[]), "scaled by 0.8 in w");
+    assert_eq!(scaled(1e-9, &[]), "scaled by 1e-9 in w");
+    let range = Kind::Scaled {
+        factor: 2.0,
+        uncertainty: 0.0,
+        follows: Vec::new(),
+        range: Some((0.5, 2.0)),
+    };
+    assert_eq!(
+        of_w(range),
+        "scaled by 0.5 to 2 (a factor for each state) in w: is a norm, a weight or a drawn setting left out?"
+    );
+    // A number in front is written as what it is.
+    let written = |number: f64, halves| f(number, &[("m", 0, halves)]).to_string();
+    assert_eq!(written(1.0 / 3.0, 2), "m/3");
+    assert_eq!(written(0.37, 2), "0.37 m");
+    assert_eq!(written(0.37, -2), "0.37/m");
+    assert_eq!(written(-0.5, -2), "-1/(2 m)");
+    assert_eq!(written(1.0, -4), "1/m^2");
+    assert_eq!(written(0.4, 2), "0.4 m");
+    assert_eq!(written(1e-3, 2), "0.001 m");
+    assert_eq!(f(1.0, &[("m", 1, 2)]).to_string(), "(m + 1)");
+}
+
+#[test]
+fn kinds_are_said_in_full() {
+    let term = |factor, follows, range, sign| Kind::MissingTermProportionalToParameter {
+        factor,
+        uncertainty: 0.0,
+        follows,
+        range,
+        sign,
+    };
+    let over_m = Some(Follows::of(-0.7, &[("m", 0, -2)]));
+    let table = [
+        (Kind::Zero, "zero gradient in w: is it ever filled in?"),
+        (Kind::Transposed { axes: (0, 1), reshaped: false }, "transposed in w"),
+        (Kind::Transposed { axes: (0, 2), reshaped: false }, "transposed in w (axes 0 and 2)"),
+        (Kind::Transposed { axes: (1, 2), reshaped: false }, "transposed in w (axes 1 and 2)"),
+        (
+            Kind::Transposed { axes: (0, 1), reshaped: true },
+            "transposed in w, read in the shape of the parameter: is row-major taken for column-major?",
+        ),
+        (
+            term(-0.7, None, None, false),
+            "missing term proportional to the parameter w (+0.7 w): is a penalty on one side only?",
+        ),
+        (
+            term(0.7, None, None, false),
+            "extra term proportional to the parameter w (+0.7 w): is a penalty on one side only, or counted twice?",
+        ),
+        (
+            term(-0.14, over_m, None, false),
+            "missing term proportional to the parameter w (+0.7/m w): is a penalty on one side only?",
+        ),
+        (
+            term(-0.5, None, Some((-0.5, -0.25)), true),
+            "missing term proportional to the sign of the parameter w (+0.25 to 0.5 sign(w)): is a penalty on one side only?",
+        ),
+        (
+            Kind::ConstantOffset { offset: 0.5, uncertainty: 0.0, range: Some((0.25, 0.5)) },
+            "constant offset in w: a number from 0.25 to 0.5 in each component",
+        ),
+        (
+            Kind::ZeroOnSubset { analytic: true },
+            "zero where the numeric is not, in 3 of 6 components: w: is a mask wrong?",
+        ),
+        (
+            Kind::ParameterFactor { parameter: "s".to_owned(), function: Function::InverseExp },
+            "factor of a parameter: w is the numeric times exp(-s): is a factor of the chain rule missing, or one too many?",
+        ),
+        (
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: false },
+            "wrong only where m >= 2, in w: is one slice taken in place of a sum over m?\n  \
+             3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
+        ),
+        (
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: true },
+            "wrong only where m >= 2, in w\n  \
+             3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
+        ),
+        (
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(3), own: false },
+            "wrong only where m >= 3, in w\n  \
+             3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
+        ),
+    ];
+    for (kind, words) in table {
+        assert_eq!(of_w(kind), words);
+    }
+    let both = Place::Blocks(vec!["v".to_owned(), "w".to_owned()]);
+    assert_eq!(
+        finding(both, term(-0.7, None, None, false)).to_string(),
+        "missing term proportional to the parameter in v, w (+0.7 times it): is a penalty on one side only?"
+    );
+    for (function, words) in
+        Function::ALL.into_iter().zip(["p", "1/p", "p^2", "1/p^2", "exp(p)", "exp(-p)"])
+    {
+        assert_eq!(function.of("p"), words);
+    }
+    let labels = [Kind::Zero, Kind::Unknown, Kind::Permuted].map(|kind| kind.label());
+    assert_eq!(labels, ["zero gradient", "no known shape", "in another order"]);
+}
+
+#[test]
+fn components_are_said_with_what_is_wrong_with_them() {
+    let place = |paths: &[&str], region| Place::Components {
+        block: "w".to_owned(),
+        paths: paths.iter().map(|&p| p.to_owned()).collect(),
+        region,
+    };
+    let said = |place: Place, how: Option<Kind>| {
+        finding(place, Kind::Components { how: how.map(Box::new) }).to_string()
+    };
+    let one = || place(&["w[1]"], Region::Listed);
+    let table = [
+        (None, "analytic 0.5, numeric 0.25"),
+        (Some(Kind::SignFlipped), "sign flipped"),
+        (Some(Kind::Zero), "zero where the numeric is 0.25"),
+        (Some(Kind::ForwardIgnores), "0.5 where the numeric is zero"),
+        (Some(shapes::scaled(2.0, 0.0, Vec::new())), "scaled by 2"),
+        (Some(Kind::Permuted), "each other's values"),
+        (
+            Some(Kind::ConstantOffset { offset: 0.25, uncertainty: 0.0, range: None }),
+            "off by 0.25 each",
+        ),
+    ];
+    for (how, there) in table {
+        assert_eq!(said(one(), how), format!("one component of 6: w[1] ({there})"));
+    }
+    for (factor, side) in [(-0.5, "missing"), (0.5, "extra")] {
+        let how = Kind::MissingTermProportionalToParameter {
+            factor,
+            uncertainty: 0.0,
+            follows: None,
+            range: None,
+            sign: false,
+        };
+        let words = format!(
+            "one component of 6: w[1] ({side} term proportional to the parameter, +0.5 times it)"
+        );
+        assert_eq!(said(one(), Some(how)), words);
+    }
+    let there = "(analytic 0.5, numeric 0.25)";
+    assert_eq!(
+        said(place(&["w[1]", "w[4]"], Region::Listed), None),
+        format!("2 components of 6: w[1], w[4] {there}")
+    );
+    let scattered = |paths: &[&str]| place(paths, Region::Scattered);
+    assert_eq!(
+        said(scattered(&["w[1]"]), None),
+        format!("one component of 6: w[1], others in other states {there}")
+    );
+    let mut alone = finding(scattered(&["w[1]"]), Kind::Components { how: None });
+    (alone.facts.states, alone.facts.failing) = (1, 1);
+    assert_eq!(alone.to_string(), format!("one component of 6: w[1] {there}"));
+    assert_eq!(
+        said(scattered(&["w[1]", "w[2]"]), None),
+        format!("3 of 6 components, components of w (w[1], w[2]) {there}")
+    );
+    assert_eq!(
+        said(scattered(&["1", "2", "3", "4", "5", "6"]), None),
+        format!("3 of 6 components, components of w (1, 2, 3, 4, 5, 6, ..) {there}")
+    );
+    assert_eq!(
+        said(place(&["w[0]"], Region::FirstSlice { axis: 1 }), None),
+        format!("3 of 6 components, the first slice along axis 1 of w (w[0], ..) {there}")
+    );
+}
+
+#[test]
+fn facts_and_long_lists_are_said_as_far_as_they_go() {
+    let mut unknown = finding(Place::Whole, Kind::Unknown);
+    let facts = "no known shape in the whole gradient\n  3 of 6 components wrong, most w[1]: analytic 0.5, \
+                 numeric 0.25; cosine 0.667, norm ratio 1.5";
+    assert_eq!(unknown.to_string(), facts);
+    unknown.facts.failing = 5;
+    unknown.only = Some(Only::AtSize { dim: "m".to_owned(), values: Sizes::Equal(1) });
+    let text = unknown.to_string();
+    assert!(
+        text.starts_with("no known shape in the whole gradient, in 2 of 5 failing states; wrong only where m = 1\n"),
+        "{text}"
+    );
+    unknown.only = Some(Only::AfterTraining);
+    assert!(unknown.to_string().contains("; wrong only after training\n"));
+    let facts = &mut unknown.facts;
+    facts.grows_with_parameter = true;
+    facts.right_blocks = (1..=6).map(|k| format!("b{k}")).collect();
+    assert!(
+        facts
+            .to_string()
+            .ends_with("; differences grow with the parameter; right: b1, b2, b3, b4, b5, b6")
+    );
+    facts.right_blocks.push("b7".to_owned());
+    assert!(facts.to_string().ends_with("right: b1, b2, b3, b4, b5, b6 and 1 more"));
+    // A single component has no direction, and NaN is none.
+    facts.components = 1;
+    assert!(!facts.to_string().contains("cosine"));
+    (facts.components, facts.norm_ratio) = (2, f64::INFINITY);
+    assert!(!facts.to_string().contains("cosine"));
+    (facts.cosine, facts.norm_ratio, facts.wrong) = (f64::NAN, 1.0, 0);
+    assert!(
+        facts
+            .to_string()
+            .starts_with("no component by itself is wrong, all together are, most w[1]")
+    );
+    assert!(!facts.to_string().contains("cosine"));
+    facts.worst.clear();
+    assert!(!facts.to_string().contains("most"));
+    let count = |count: usize| {
+        let findings = vec![finding(Place::Whole, Kind::SignFlipped); count];
+        Diagnosis { findings, failing: 2, states: 3 }.to_string()
+    };
+    assert_eq!(count(2), "sign flipped in the whole gradient\nsign flipped in the whole gradient");
+    assert_eq!(count(6).lines().count(), 6);
+    assert!(
+        count(7).ends_with("gradient\nand 1 more findings")
+            && count(9).ends_with("and 3 more findings")
+    );
+}
+
+// ---- What sets failing states apart -----------------------------------------------------------
+
+/// Twelve components that are wrong without a known shape, or right.
+fn at(dims: &[(&str, usize)], steps: usize, wrong: bool, seed: usize) -> Evidence {
+    let n: Vec<f64> = (0..12).map(|k| number(1000 * seed + k)).collect();
+    let g: Vec<f64> = match wrong {
+        true => (0..12).map(|k| number(1000 * seed + 500 + k)).collect(),
+        false => n.clone(),
+    };
+    let mut evidence = state(&[("w", &[12])], dims, &g, &n);
+    evidence.primal = (0..12).map(|k| number(1000 * seed + 700 + k)).collect();
+    evidence.steps = steps;
+    evidence
+}
+
+fn kind_of(states: &[Evidence]) -> Kind {
+    let mut states: Vec<&Evidence> = states.iter().collect();
+    states.sort_by_key(|e| !e.verdict.contains(&Verdict::Wrong));
+    diagnose(&states).findings[0].kind.clone()
+}
+
+#[test]
+fn training_sets_states_apart_where_chance_would_not() {
+    let states = |untrained: usize, trained: usize, others: usize| -> Vec<Evidence> {
+        let mut seeds = 0..;
+        let mut make = |count: usize, steps, wrong| -> Vec<Evidence> {
+            seeds.by_ref().take(count).map(|s| at(&[("m", 3)], steps, wrong, s)).collect()
+        };
+        [make(trained, 5, true), make(untrained, 0, false), make(others, 5, false)].concat()
+    };
+    assert_eq!(kind_of(&states(4, 4, 0)), Kind::OnlyAfterTraining);
+    // Too few to say so: two of five would be the trained ones in one of ten.
+    assert_eq!(kind_of(&states(3, 2, 0)), Kind::Unknown);
+    assert_eq!(kind_of(&states(4, 1, 0)), Kind::Unknown);
+    // Other trained ones are right: the less clear.
+    assert_eq!(kind_of(&states(4, 4, 1)), Kind::OnlyAfterTraining);
+    assert_eq!(kind_of(&states(3, 3, 4)), Kind::Unknown);
+    // An untrained one is wrong, too.
+    let mut mixed = states(4, 4, 0);
+    mixed.push(at(&[("m", 3)], 0, true, 90));
+    assert_eq!(kind_of(&mixed), Kind::Unknown);
+}
+
+#[test]
+fn sizes_set_states_apart_where_chance_would_not() {
+    let of = |wrong: &[usize], right: &[usize]| {
+        let all = wrong.iter().map(|&m| (m, true)).chain(right.iter().map(|&m| (m, false)));
+        let states: Vec<Evidence> =
+            all.enumerate().map(|(s, (m, wrong))| at(&[("m", m)], 0, wrong, s)).collect();
+        kind_of(&states)
+    };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    assert_eq!(of(&[1, 1], &[2, 3, 4, 5]), only(Sizes::Equal(1)));
+    assert_eq!(of(&[2, 3, 4], &[1, 1, 1]), only(Sizes::AtLeast(2)));
+    assert_eq!(of(&[3, 4, 5], &[1, 1, 1]), only(Sizes::AtLeast(2)));
+    assert_eq!(of(&[5, 6, 7, 8, 9], &[2, 3, 4, 2, 3, 4]), only(Sizes::AtLeast(5)));
+    assert_eq!(of(&[1, 2, 3, 2, 3], &[5, 6, 7, 8, 9]), only(Sizes::AtMost(3)));
+    assert_eq!(of(&[4, 4, 4, 4], &[2, 3, 5, 6, 7, 8]), only(Sizes::Equal(4)));
+    // A limit that is free to choose asks for more.
+    assert_eq!(of(&[5, 6], &[2, 3, 4]), Kind::Unknown);
+    assert_eq!(of(&[1], &[2, 3]), Kind::Unknown);
+    // The sizes mix.
+    assert_eq!(of(&[2, 3, 4], &[1, 1, 3]), Kind::Unknown);
+    assert_eq!(of(&[4, 4, 4, 4], &[2, 3, 4, 5, 6]), Kind::Unknown);
+}
+
+#[test]
+fn a_state_beside_it_that_is_right_is_no_accident() {
+    // The same parameters at another size.
+    let beside = |m: usize, wrong: bool, seed: usize| {
+        let mut evidence = at(&[("m", m)], 0, wrong, seed);
+        evidence.primal = numbers(12);
+        evidence
+    };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let right = || [at(&[("m", 2)], 0, false, 4), at(&[("m", 3)], 0, false, 5)];
+    let wrong = || [at(&[("m", 5)], 0, true, 2), at(&[("m", 5)], 0, true, 3)];
+    let with = |one: Evidence, other: Evidence| {
+        let states = [vec![one, other], wrong().to_vec(), right().to_vec()].concat();
+        kind_of(&states)
+    };
+    for size in [1, 4, 6] {
+        assert_eq!(with(beside(5, true, 0), beside(size, false, 1)), only(Sizes::Equal(5)));
+        let another = at(&[("m", size)], 0, false, 1);
+        assert_eq!(with(beside(5, true, 0), another), Kind::Unknown, "{size}");
+    }
+}
