@@ -629,4 +629,31 @@ mod tests {
         let few = check(70, |g| (0..5).for_each(|k| g[(7 * k, 13 * k)] *= 2.0));
         assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
     }
+
+    #[test]
+    fn rungs_are_extrapolated_with_a_wider_one() {
+        // 3 t + |t| / 2 + 5 t^2 + 7 t^3, at 0.1 and 0.4.
+        let rung = |step: f64| Rung {
+            step,
+            slope: 3.0 + 7.0 * step * step,
+            noise: 1e-3 / step,
+            gap: 1.0 + 10.0 * step,
+        };
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        let read = rung(0.1).extrapolated(&rung(0.4));
+        close(read.slope, 3.0);
+        close(read.jump, 1.0);
+        // Richardson's weights, and a part of what was taken out.
+        close(read.bound, (16.0 * 1e-2 + 2.5e-3) / 15.0 + 0.02 * 7.0 * 0.01);
+        close(read.unsure, 2.0 * (4.0 * 1e-2 + 2.5e-3) / 3.0);
+        let smooth = |step: f64| Rung { gap: 10.0 * step, ..rung(step) };
+        close(smooth(0.1).extrapolated(&smooth(0.4)).jump, 0.0);
+    }
+
+    #[test]
+    fn the_widest_open_set_comes_first() {
+        let off = |range: Range<usize>| Off { range, by: 1.0, bound: 0.0 };
+        assert_eq!(widest(&[]), None);
+        assert_eq!(widest(&[off(0..3), off(3..10), off(10..12)]), Some(1));
+    }
 }

@@ -677,3 +677,112 @@ fn noise_on_one_side_and_between_kinks_is_no_noise() {
     let none = estimate_noise(&mut along(|_| f64::NAN, 0.3))[0];
     assert_eq!(none, Noise { level: 0.0, ratio: 1.0 });
 }
+
+#[test]
+fn jumps_are_told_from_slopes() {
+    let of = |f: fn(f64) -> f64, near: f64, far: f64, slope: f64| {
+        jump_between(&mut along(f, 0.0), 0, near, far, slope, Noise { level: 1e-15, ratio: 1.0 })
+    };
+    // Stairs of a quarter, ahead or behind.
+    close(of(|x| 0.25 * (x > 0.3).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 0.0), 0.25, 1e-12);
+    close(of(|x| 0.25 * (x < -0.3).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 0.0), 0.25, 1e-12);
+    close(of(|x| x - 0.5 * (x > 0.7).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 1.0), 0.5, 1e-12);
+    // The larger of two sides.
+    close(
+        of(
+            |x| {
+                if x > 0.3 {
+                    0.25
+                } else if x < -0.3 {
+                    0.75
+                } else {
+                    0.0
+                }
+            },
+            0.1,
+            1.0,
+            0.0,
+        ),
+        0.75,
+        1e-12,
+    );
+    // A unit that comes alive, curvature, a jump nearer or further than asked about.
+    assert_eq!(of(|x| (x - 0.3).max(0.0), 0.1, 1.0, 0.0), 0.0);
+    assert_eq!(of(|x| x * x, 0.1, 1.0, 0.0), 0.0);
+    assert_eq!(of(|x| if x > 0.05 { 1.0 } else { 0.0 }, 0.1, 1.0, 0.0), 0.0);
+    assert_eq!(of(|x| if x > 1.05 { 1.0 } else { 0.0 }, 0.1, 1.0, 0.0), 0.0);
+    // No higher than the noise, or out of the domain.
+    assert_eq!(of(|x| if x > 0.3 { 9e-15 } else { 0.0 }, 0.1, 1.0, 0.0), 0.0);
+    assert_eq!(of(|x| if x.abs() > 0.3 { f64::NAN } else { 0.0 }, 0.1, 1.0, 0.0), 0.0);
+}
+
+#[test]
+fn two_steps_that_agree_are_of_different_size() {
+    // The differences are 2 + step^2.
+    let kernel = levels(|x: f64| 2.0 * x + x.powi(3), &[0.01, 0.02, 0.04, 0.4]);
+    assert!(kernel.two_agree(0, 0.0, 2.0, 0.01));
+    assert!(!kernel.two_agree(0, 0.0, 2.0, 5e-4), "only neighbours come so close");
+    assert!(kernel.two_agree(0, 0.0, 2.0, 2e-3));
+    assert!(
+        !kernel.two_agree(0, 0.015, 2.0, 0.01),
+        "beyond the narrowest there are neighbours alone"
+    );
+    assert!(kernel.two_agree(0, 0.015, 2.0, 0.2));
+    assert!(!kernel.two_agree(0, 0.0, 2.5, 0.2));
+    // Steps on which nothing moves say nothing.
+    let flat = levels(|_| 1.0, &[0.01, 0.04]);
+    assert!(!flat.two_agree(0, 0.0, 0.0, 0.1));
+    let target = wanted(2.0, 1e-6, 0.0);
+    assert!(kernel.narrower_ones_agree(0, &target, 2.5));
+    assert!(!kernel.narrower_ones_agree(0, &target, 2.01));
+}
+
+#[test]
+fn a_reading_takes_the_best_of_all_steps() {
+    let steps = [1e-4, 1e-3, 1e-2, 0.1, 1.0];
+    let noise = Noise { level: 1e-13, ratio: 0.0 };
+    for (f, slope) in [
+        ((|x: f64| (2.0 * x).sin()) as fn(f64) -> f64, 2.0),
+        (|x: f64| x.exp() - 3.0 * x, -2.0),
+        (|x: f64| 1.0 / (2.0 + x), -0.25),
+    ] {
+        let reading = levels(f, &steps).read(0, noise).expect("steps enough");
+        let error = (reading.central.value - slope).abs();
+        assert!(error <= reading.central.bound && reading.central.bound < 1e-8, "{reading:?}");
+        assert!(!reading.has_gap(), "{reading:?}");
+        for side in [reading.right, reading.left] {
+            assert!((side.value - slope).abs() <= side.bound && side.bound < 1e-5, "{reading:?}");
+        }
+        assert!(reading.rounding <= reading.central.bound && reading.steps[0] > 0.0);
+    }
+    // On a kink each side has its own, and the bound of the mean reaches to both.
+    let reading = levels(|x: f64| x.sin() + 0.5 * x.abs(), &steps).read(0, noise).expect("steps");
+    close(reading.right.value, 1.5, 1e-8);
+    close(reading.left.value, 0.5, 1e-8);
+    assert!(reading.has_gap() && reading.spans(0.7) && reading.spans(1.4) && !reading.spans(1.6));
+    assert!((0.49..0.6).contains(&reading.central.bound), "{reading:?}");
+    // Beside a kink, on either side: the slope is that of the state.
+    for side in [1.0, -1.0] {
+        let f = move |x: f64| x.sin() + (side * x - 3e-3).max(0.0);
+        let reading = levels(f, &steps).read(0, noise).expect("steps");
+        let error = (reading.central.value - 1.0).abs();
+        assert!(error <= reading.central.bound && reading.central.bound < 1e-5, "{reading:?}");
+    }
+    // One step is none.
+    assert!(levels(f64::sin, &[0.1]).read(0, noise).is_none());
+}
+
+#[test]
+fn a_kink_costs_no_more_forwards_than_it_did() {
+    let calls = |f: fn(f64) -> f64, at: f64, analytic: f64| judge(f, at, analytic).1;
+    // Two where the first step settles it; those of the ladder for a kink and a wrong value, and
+    // some to confirm it.
+    assert_eq!(calls(|x| x.sin(), 0.7, 0.7_f64.cos()), 2);
+    assert_eq!(calls(|_| 4.0, 0.7, 0.0), 2);
+    let counts = [
+        calls(|x| x.abs(), 0.0, 0.0),
+        calls(|x| x.sin(), 0.7, 0.9 * 0.7_f64.cos()),
+        calls(|x| (x - 0.701).abs(), 0.7, -1.0),
+    ];
+    assert!(counts.iter().all(|&count| count <= 120), "{counts:?}");
+}
