@@ -256,11 +256,11 @@ mod tests {
         let at = |f: fn(f64) -> f64, width: f64| fit(&mut Around(f, 0.5), width, &[0.0])[0];
         // A kink, a wave too short for the powers, the edge of the domain.
         assert_eq!(at(|x| (x - 0.55).abs(), 0.5), None);
-        assert_eq!(at(|x| (60.0 * x).sin(), 0.5), None);
+        assert_eq!(at(|x| (25.0 * x).sin(), 0.5), None);
         assert_eq!(at(|x| x.ln(), 0.6), None);
         // Steps that the scalar cannot take.
         assert_eq!(at(|x| x, 0.0), None);
-        assert!(at(|x| x.exp(), 0.5).is_some());
+        assert!(at(f64::exp, 0.1).is_some());
         // What scatters less than it must is on one stair: noise known of is in the bound.
         let quiet = |known: f64| {
             fit(&mut Around(|x: f64| 2.0 * x, 0.5), 0.1, &[known])[0].expect("a line").bound

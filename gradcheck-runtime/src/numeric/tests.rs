@@ -757,8 +757,8 @@ fn a_reading_takes_the_best_of_all_steps() {
     }
     // On a kink each side has its own, and the bound of the mean reaches to both.
     let reading = levels(|x: f64| x.sin() + 0.5 * x.abs(), &steps).read(0, noise).expect("steps");
-    close(reading.right.value, 1.5, 1e-8);
-    close(reading.left.value, 0.5, 1e-8);
+    close(reading.right.value, 1.5, 1e-6);
+    close(reading.left.value, 0.5, 1e-6);
     assert!(reading.has_gap() && reading.spans(0.7) && reading.spans(1.4) && !reading.spans(1.6));
     assert!((0.49..0.6).contains(&reading.central.bound), "{reading:?}");
     // Beside a kink, on either side: the slope is that of the state.
