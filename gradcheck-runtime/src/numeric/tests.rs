@@ -786,3 +786,258 @@ fn a_kink_costs_no_more_forwards_than_it_did() {
     ];
     assert!(counts.iter().all(|&count| count <= 120), "{counts:?}");
 }
+
+// The rules, at both sides of their limits.
+
+fn estimate(numeric: f64, bound: f64, finding: Finding) -> Estimate {
+    Estimate { numeric, bound, finding }
+}
+
+#[test]
+fn noise_is_coarse_and_findings_are_grave_beyond_their_limits() {
+    let coarse = |ratio| Noise { level: 0.0, ratio }.is_coarse();
+    assert!(!coarse(16.0) && coarse(17.0));
+    let grave = |finding| estimate(0.0, 0.0, finding).is_grave();
+    assert!(grave(Finding::Kink) && grave(Finding::Wrong { near_kink: true }));
+    assert!(!grave(Finding::Agrees) && !grave(Finding::Undecided));
+    let mut kernel = Kernel::default();
+    assert!(!kernel.may_fit());
+    kernel.allow_fits(fit::POINTS - 1);
+    assert!(!kernel.may_fit());
+    kernel.allow_fits(fit::POINTS);
+    assert!(kernel.may_fit());
+}
+
+#[test]
+fn a_fit_is_weighed_against_a_wider_one_and_the_steps() {
+    let fit = |value, bound, hidden| Fit { value, bound, hidden };
+    let open = estimate(5.0, 100.0, Finding::Undecided);
+    // The analytic value is 2, of which a thousandth of the sum is allowed.
+    let weigh = |kernel: &Kernel, found: Fit, wider: Option<Fit>| {
+        let e = kernel.weigh(0, &wanted(2.0, 1e-3, 1e-9), open, found, wider);
+        (e.finding, e.numeric, e.bound)
+    };
+    let none = Kernel::default();
+    let undecided = |found: Fit| (Finding::Undecided, found.value, found.bound + found.hidden);
+    let wrong =
+        |wider: Fit| (Finding::Wrong { near_kink: false }, wider.value, wider.bound + wider.hidden);
+    // Close, with a bound that agreement needs.
+    assert_eq!(weigh(&none, fit(2.001, 0.01, 9.0), None), (Finding::Agrees, 2.001, 0.01));
+    let wide = fit(2.001, 0.02, 9.0);
+    assert_eq!(weigh(&none, wide, None), undecided(wide));
+    // Far from it, and alone; with a wider one that says the same; with one that does not.
+    let far = fit(3.0, 0.5, 0.125);
+    assert_eq!(weigh(&none, far, None), undecided(far));
+    let wider = fit(3.1, 0.25, 0.125);
+    assert_eq!(weigh(&none, far, Some(wider)), wrong(wider));
+    assert_eq!(weigh(&none, far, Some(fit(3.8, 0.25, 0.125))), undecided(far));
+    assert_eq!(weigh(&none, far, Some(fit(3.74, 0.25, 0.125))), wrong(fit(3.74, 0.25, 0.125)));
+    assert_eq!(weigh(&none, far, Some(fit(2.3, 0.25, 0.04))), wrong(fit(2.3, 0.25, 0.04)));
+    assert_eq!(weigh(&none, far, Some(fit(2.3, 0.25, 0.06))), undecided(far));
+    assert_eq!(
+        weigh(&none, fit(1.0, 0.5, 0.0), Some(fit(1.1, 0.25, 0.125))),
+        wrong(fit(1.1, 0.25, 0.125))
+    );
+    // The narrow one must be clear of it, too.
+    let unclear = fit(2.4, 0.4, 0.125);
+    assert_eq!(weigh(&none, unclear, Some(fit(2.7, 0.25, 0.125))), undecided(unclear));
+    let clear = fit(2.41, 0.4, 0.125);
+    assert_eq!(weigh(&none, clear, Some(fit(2.7, 0.25, 0.125))), wrong(fit(2.7, 0.25, 0.125)));
+    // A step that comes to half the distance vetoes; one that noise or stillness silences does not.
+    let slope = |slope: f64| levels(move |x: f64| slope * x, &[0.1]);
+    assert_eq!(weigh(&slope(2.5), far, Some(wider)), undecided(far));
+    assert_eq!(weigh(&slope(2.6), far, Some(wider)), wrong(wider));
+    let e = slope(2.5).weigh(0, &wanted(2.0, 1e-3, 0.05), open, far, Some(wider));
+    assert_eq!((e.finding, e.numeric), (Finding::Wrong { near_kink: false }, wider.value));
+    assert_eq!(weigh(&slope(0.0), far, Some(wider)), wrong(wider));
+    // Two that come very close veto together, whatever their noise.
+    let close = levels(|x: f64| 2.001 * x, &[0.1, 0.3]);
+    let e = close.weigh(0, &wanted(2.0, 1e-4, 0.05), open, far, Some(wider));
+    assert_eq!(e.finding, Finding::Undecided);
+    // What is known already better stays.
+    let known = |bound: f64| {
+        let now = estimate(5.0, bound, Finding::Undecided);
+        none.weigh(0, &wanted(2.0, 1e-3, 1e-9), now, far, None).numeric
+    };
+    assert_eq!((known(0.62), known(0.63)), (5.0, 3.0));
+}
+
+#[test]
+fn an_open_output_is_fitted_while_there_are_forwards() {
+    let noisy = |x: f64| (2.0 * x).sin() + 1e-6 * (random::unit(3, x.to_bits()) - 0.5);
+    let slope = 2.0 * 0.6_f64.cos();
+    let run = |fits: usize, analytic: f64, finding: Finding| {
+        let mut kernel = Kernel::default();
+        kernel.allow_fits(fits);
+        let mut line = along(noisy, 0.3);
+        let mut estimates = [estimate(f64::NAN, f64::INFINITY, finding)];
+        kernel.average(&mut line, &[wanted(analytic, 1e-3, 3e-7)], &mut estimates, &[3e-7]);
+        (estimates[0].finding, line.calls, kernel.fits)
+    };
+    let points = fit::POINTS;
+    let (finding, calls, left) = run(1000, slope, Finding::Undecided);
+    assert_eq!(finding, Finding::Agrees);
+    assert!(calls >= points && calls <= WINDOWS.len() * points && left == 1000 - calls, "{calls}");
+    let (finding, calls, _) = run(1000, 1.1 * slope, Finding::Undecided);
+    assert_eq!(finding, Finding::Wrong { near_kink: false });
+    assert!(calls > points, "one fit alone accuses nobody");
+    // Nothing is spent on what is settled, nor more than is allowed.
+    assert_eq!(run(1000, slope, Finding::Kink), (Finding::Kink, 0, 1000));
+    assert_eq!(run(points - 1, slope, Finding::Undecided), (Finding::Undecided, 0, points - 1));
+    assert_eq!(run(2 * points - 1, 1.1 * slope, Finding::Undecided).1, points);
+}
+
+#[test]
+fn steps_narrow_while_a_kink_is_within_the_narrowest() {
+    let run = |at: f64, noise: f64, analytic: f64, finding: Finding| {
+        let mut kernel = Kernel::default();
+        let mut line = along(move |x: f64| x + (x - at).abs(), 1.0);
+        for step in [1e-4, 1e-3] {
+            kernel.sample(&mut line, step);
+        }
+        let estimates = [estimate(1.0, 1.0, finding)];
+        kernel.narrow(&mut line, &[wanted(analytic, 1e-6, noise)], &estimates);
+        kernel.used - 2
+    };
+    let wrong = Finding::Wrong { near_kink: false };
+    // Until the kink is out of reach: 1e-4, 2.5e-5, 6e-6.
+    assert_eq!(run(1.0 + 1e-5, 0.0, 3.0, wrong), 2);
+    assert_eq!(run(1.0 + 5e-5, 0.0, 3.0, Finding::Kink), 1);
+    assert_eq!(run(1.0 + 1.1e-4, 0.0, 3.0, wrong), 0);
+    // No more than four times where it is at the state, and not for what is open or agrees.
+    assert_eq!(run(1.0, 0.0, 3.0, wrong), 4);
+    assert_eq!(run(1.0, 0.0, 3.0, Finding::Undecided), 0);
+    // The gap of 2 must show above four times the noise of the narrowest, 6 level / step, and
+    // what is missing above four times that of the next.
+    assert_eq!((run(1.0, 8.2e-6, 9.0, wrong), run(1.0, 8.5e-6, 9.0, wrong)), (1, 0));
+    assert_eq!((run(1.0, 4.1e-6, 2.0, wrong), run(1.0, 4.2e-6, 2.0, wrong)), (1, 0));
+}
+
+#[test]
+fn the_side_without_the_kink_speaks_for_the_state() {
+    let noise = Noise { level: 1e-12, ratio: 0.0 };
+    for side in [1.0, -1.0] {
+        // A kink at 0.02 to one side; narrow steps are clear of it.
+        let f = move |x: f64| 2.0 * x + (side * x - 0.02).max(0.0);
+        let kernel = levels(f, &[1e-3, 0.01, 0.1, 0.5]);
+        let mut reading = kernel.read(0, noise).expect("steps");
+        let clear = |bound| Bounded { value: 2.0, bound };
+        (reading.right, reading.left) =
+            if side > 0.0 { (clear(0.5), clear(1e-9)) } else { (clear(1e-9), clear(0.5)) };
+        let (value, hidden) = kernel.beside_a_kink(&reading, 0, noise).expect("it is beside one");
+        assert_eq!((value.value, value.bound), (2.0, 1e-9));
+        // The least of what any clear step could not see.
+        close(hidden, CERTAIN * 1e-12 / 0.01, 1e-10);
+        // A side that these steps contradict is not believed.
+        let off = Bounded { value: 2.1, bound: 1e-9 };
+        (reading.right, reading.left) = (off, off);
+        assert!(kernel.beside_a_kink(&reading, 0, noise).is_none());
+        // Its bound may reach to them.
+        let reaching = Bounded { value: 2.1, bound: 0.11 };
+        (reading.right, reading.left) = (reaching, reaching);
+        assert!(kernel.beside_a_kink(&reading, 0, noise).is_some());
+        // Noise of an eighth of the jump hides it.
+        let loud = Noise { level: 2.5e-4, ratio: 0.0 };
+        (reading.right, reading.left) = (clear(1e-9), clear(1e-9));
+        assert!(kernel.beside_a_kink(&reading, 0, loud).is_none());
+    }
+    // On the kink every step shows all of it.
+    let kernel = levels(|x: f64| 2.0 * x + x.abs(), &[1e-3, 0.01, 0.1]);
+    let reading = kernel.read(0, noise).expect("steps");
+    assert!(kernel.beside_a_kink(&reading, 0, noise).is_none());
+}
+
+#[test]
+fn narrow_steps_bound_what_wide_ones_say() {
+    let noise = Noise { level: 1e-12, ratio: 0.0 };
+    // A bias of 0.1 that all wide steps share: the central bound reaches to the narrow slope.
+    let biased = |x: f64| if x.abs() < 2e-3 { 2.0 * x } else { 2.1 * x };
+    let reading = levels(biased, &[1e-3, 0.01, 0.02, 0.04]).read(0, noise).expect("steps");
+    assert!((reading.central.value - 2.0).abs() <= reading.central.bound, "{reading:?}");
+    assert!((reading.right.value - 2.0).abs() <= reading.right.bound, "{reading:?}");
+    assert!((reading.left.value - 2.0).abs() <= reading.left.bound, "{reading:?}");
+    assert!(reading.right.bound < 0.3 && reading.left.bound < 0.3, "{reading:?}");
+    // A kink at the state that wide, curved steps hide.
+    let kinked = |x: f64| 2.0 * x + 0.05 * x.abs() * f64::from(u8::from(x.abs() < 0.2));
+    let reading = levels(kinked, &[1e-3, 0.01, 0.4, 1.6]).read(0, noise).expect("steps");
+    assert!(reading.has_gap() && reading.central.bound > 0.045, "{reading:?}");
+    // Curvature is not taken for either.
+    let curved = levels(|x: f64| 2.0 * x + 3.0 * x * x, &[1e-3, 0.01, 0.04, 0.16]);
+    let reading = curved.read(0, noise).expect("steps");
+    assert!(!reading.has_gap() && reading.central.bound < 1e-7, "{reading:?}");
+    assert!(reading.right.bound < 1e-7 && reading.left.bound < 1e-7, "{reading:?}");
+}
+
+#[test]
+fn a_difference_is_shown_by_two_steps_apart() {
+    let quiet = Noise { level: 1e-12, ratio: 0.0 };
+    let twice = |kernel: &Kernel, g: f64| kernel.shows_twice(0, &wanted(g, 1e-6, 1e-12), quiet);
+    let smooth = levels(|x: f64| x.sin(), &[1e-4, 1e-3, 1e-2, 0.1]);
+    assert!(twice(&smooth, 1.1) && twice(&smooth, 0.9) && twice(&smooth, -1.0));
+    assert!(!twice(&smooth, 1.0));
+    // Neighbours are not two.
+    assert!(!twice(&levels(f64::sin, &[1e-3, 2e-3]), 1.1));
+    assert!(twice(&levels(f64::sin, &[1e-3, 2e-3, 6e-3]), 1.1));
+    // Strong curvature: the differences change from step to step, extrapolated they do not.
+    assert!(twice(&levels(|x: f64| (40.0 * x).sin(), &[1e-3, 4e-3, 0.01, 0.03]), 41.0));
+    // A kink that each step sees another share of shows no difference twice.
+    let kink = levels(|x: f64| (x - 1e-3).max(0.0), &[2e-3, 6e-3]);
+    assert!(!twice(&kink, 0.6) && !twice(&kink, 0.05));
+    // Not yet small at the narrowest step: too fast to follow.
+    let fast = levels(|x: f64| 0.3 * (1e6 * x).sin() + x, &[1e-3, 1e-2, 0.1, 0.2]);
+    assert!(!twice(&fast, 30.0));
+    // A narrower step that could see the difference and does not knows better.
+    let piece = |x: f64| if x.abs() < 2e-4 { 1.1 * x } else { x + 1e-6 * x.signum() };
+    assert!(!twice(&levels(piece, &[1e-4, 1e-2, 0.1, 0.4]), 1.1));
+    assert!(twice(&levels(piece, &[1e-2, 0.1, 0.4]), 1.1));
+    // Noise that hides the difference shows none.
+    let loud = Noise { level: 1e-3, ratio: 0.0 };
+    assert!(!smooth.shows_twice(0, &wanted(1.01, 1e-6, 1e-3), loud));
+    assert!(smooth.shows_twice(0, &wanted(3.0, 1e-6, 1e-3), loud));
+}
+
+#[test]
+fn wider_steps_may_know_better_than_a_stair() {
+    // Flat stairs of a hundredth on a slope of one that only wide steps show.
+    let stairs = |x: f64| 0.5 * x + 0.5 * (x * 100.0).round() / 100.0;
+    let kernel = levels(stairs, &[1e-4, 1e-3, 0.1, 0.4]);
+    let agree = |kernel: &Kernel, g: f64| kernel.wider_ones_agree(0, &wanted(g, 1e-6, 1e-12), 0.5);
+    assert!(agree(&kernel, 1.0));
+    assert!(!agree(&kernel, 1.3));
+    // A kink explains it: the same gap at any width.
+    let kinked = levels(|x: f64| x + 0.7 * x.abs(), &[1e-4, 1e-3, 0.1, 0.4]);
+    assert!(!agree(&kinked, 1.0));
+}
+
+#[test]
+fn a_wrong_value_is_confirmed_and_a_stair_is_not() {
+    let run = |f: fn(f64) -> f64, at: f64, analytic: f64| {
+        let mut line = along(f, at);
+        let noise = Noise { level: 1e-16, ratio: 1.0 };
+        let mut kernel = Kernel::default();
+        for step in ladder(&line) {
+            kernel.sample(&mut line, step);
+        }
+        let targets = [Target { analytic, tolerance: 1e-6, noise }];
+        let mut estimates = [estimate(f64::NAN, f64::INFINITY, Finding::Undecided)];
+        kernel.judge(&targets, &mut estimates, true);
+        let before = estimates[0].finding;
+        let mut known = [noise.level];
+        let calls = line.calls;
+        kernel.confirm(&mut line, &targets, &mut estimates, &mut known);
+        (before, estimates[0].finding, known[0] > noise.level, line.calls - calls)
+    };
+    let wrong = Finding::Wrong { near_kink: false };
+    let (before, after, higher, calls) = run(|x| x.sin(), 0.7, 0.8);
+    assert_eq!((before, after, higher), (wrong, wrong, false));
+    assert!(calls < 80, "{calls}");
+    // On a stair the narrow steps are silent, and their silence is no derivative.
+    let (before, after, higher, _) = run(|x| (10.0 * x).round() / 10.0, 0.71, 1.0);
+    assert_eq!((before, after), (wrong, Finding::Undecided));
+    assert!(higher);
+    // A dead unit that comes alive further out is one: its derivative is zero.
+    let (before, after, _, _) = run(|x| (x - 0.71).max(0.0), 0.7, 1.0);
+    assert_eq!((before, after), (wrong, wrong));
+    let (_, after, _, _) = run(|x| 2.0 * x.max(0.0), 0.0, 0.5);
+    assert_eq!(after, Finding::Kink);
+}
