@@ -1269,3 +1269,245 @@ fn a_state_beside_it_that_is_right_is_no_accident() {
         assert_eq!(with(beside(5, true, 0), another), Kind::Unknown, "{size}");
     }
 }
+
+// ---- Whole findings ---------------------------------------------------------------------------
+
+/// The findings on one state of blocks `a`, `b`, `c` of six components each, and `d` of one.
+fn blocks(f: impl Fn(&mut [f64], &[f64])) -> Vec<(Vec<String>, Kind)> {
+    let n = numbers(19);
+    let mut g = n.clone();
+    f(&mut g, &n);
+    let shapes: [(&str, &[usize]); 4] = [("a", &[6]), ("b", &[6]), ("c", &[6]), ("d", &[])];
+    let found = diagnose(&[state(&shapes, &[], &g, &n)]).findings;
+    found
+        .into_iter()
+        .map(|finding| match finding.place {
+            Place::Whole => (vec!["whole".to_owned()], finding.kind),
+            Place::Blocks(names) => (names, finding.kind),
+            Place::Components { block, paths, .. } => ([vec![block], paths].concat(), finding.kind),
+        })
+        .collect()
+}
+
+fn named_blocks(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+#[test]
+fn blocks_that_hold_another_ones_are_copies_or_swapped() {
+    let copy = blocks(|g, n| g[6..12].copy_from_slice(&n[12..18]));
+    assert_eq!(copy, [(named_blocks(&["b"]), Kind::CopyOf("c".to_owned()))]);
+    let first = blocks(|g, n| g[12..18].copy_from_slice(&n[..6]));
+    assert_eq!(first, [(named_blocks(&["c"]), Kind::CopyOf("a".to_owned()))]);
+    let swapped = blocks(|g, n| {
+        g[..6].copy_from_slice(&n[12..18]);
+        g[12..18].copy_from_slice(&n[..6]);
+    });
+    assert_eq!(swapped, [(named_blocks(&["a", "c"]), Kind::SwappedWith("c".to_owned()))]);
+    // Round in a ring: copies, and no pair.
+    let ring = blocks(|g, n| {
+        g[..6].copy_from_slice(&n[6..12]);
+        g[6..12].copy_from_slice(&n[12..18]);
+        g[12..18].copy_from_slice(&n[..6]);
+    });
+    let kinds = ["b", "c", "a"].map(|name| Kind::CopyOf(name.to_owned()));
+    assert_eq!(ring.into_iter().map(|found| found.1).collect::<Vec<_>>(), kinds);
+    // What is on a kink there, or not known, cannot be copied from.
+    let n = numbers(12);
+    let mut g = n.clone();
+    g[..6].copy_from_slice(&n[6..12]);
+    let shapes: [(&str, &[usize]); 2] = [("a", &[6]), ("b", &[6])];
+    let mut evidence = state(&shapes, &[], &g, &n);
+    for k in 6..12 {
+        let value = shapes::numeric(&evidence, k, 1e-16).expect("known");
+        assert_eq!(value.0, n[k]);
+        close(value.1, 3.0 * BOUND + 4e-16 * n[k].abs(), 1e-20);
+    }
+    assert_eq!(shapes::numeric(&evidence, 12, 1e-16), None);
+    evidence.verdict[6] = Verdict::Kink;
+    evidence.bound[7] = f64::INFINITY;
+    evidence.numeric[8] = f64::NAN;
+    assert_eq!([6, 7, 8].map(|k| shapes::numeric(&evidence, k, 1e-16)), [None; 3]);
+}
+
+#[test]
+fn what_is_wrong_alike_is_one_finding() {
+    let flip = |range: std::ops::Range<usize>| {
+        move |g: &mut [f64], n: &[f64]| range.clone().for_each(|k| g[k] = -n[k])
+    };
+    assert_eq!(blocks(flip(0..19)), [(named_blocks(&["whole"]), Kind::SignFlipped)]);
+    assert_eq!(blocks(flip(6..18)), [(named_blocks(&["b", "c"]), Kind::SignFlipped)]);
+    assert_eq!(blocks(flip(6..12)), [(named_blocks(&["b"]), Kind::SignFlipped)]);
+    // Two kinds are two findings, in the order of the blocks; what is not known comes last.
+    let two = blocks(|g, n| {
+        (0..6).for_each(|k| g[k] = number(700 + k));
+        (6..12).for_each(|k| g[k] = 0.0);
+        (12..18).for_each(|k| g[k] = -n[k]);
+    });
+    let expected = [
+        (named_blocks(&["b"]), Kind::Zero),
+        (named_blocks(&["c"]), Kind::SignFlipped),
+        (named_blocks(&["a"]), Kind::Unknown),
+    ];
+    assert_eq!(two, expected);
+    // A scalar by itself shows no factor; beside a block that does, it joins it.
+    let factor = 1.0373;
+    let alone = blocks(|g, n| g[18] = factor * n[18]);
+    assert_eq!(alone, [(named_blocks(&["d"]), Kind::Unknown)]);
+    let joined = blocks(|g, n| {
+        (0..6).for_each(|k| g[k] = -n[k]);
+        (6..12).chain([18]).for_each(|k| g[k] = factor * n[k]);
+    });
+    assert_eq!(joined.len(), 2);
+    assert_eq!(joined[1].0, named_blocks(&["b", "d"]));
+    assert!(matches!(joined[1].1, Kind::Scaled { factor: k, .. } if (k - factor).abs() < 1e-6));
+    // Another order of one block.
+    let order = blocks(|g, n| {
+        [3, 0, 4, 1, 5, 2].into_iter().enumerate().for_each(|(k, from)| g[k] = n[from])
+    });
+    assert_eq!(order, [(named_blocks(&["a"]), Kind::Permuted)]);
+    assert_eq!(blocks(|_, _| {}), []);
+}
+
+#[test]
+fn infinite_components_are_named_and_hide_no_other_fault() {
+    let found = blocks(|g, n| {
+        g[2] = f64::NAN;
+        (6..12).for_each(|k| g[k] = -n[k]);
+    });
+    let expected = [
+        (named_blocks(&["a", "a[2]"]), Kind::NotFinite),
+        (named_blocks(&["b"]), Kind::SignFlipped),
+    ];
+    assert_eq!(found, expected);
+    let all = blocks(|g, _| g[..6].fill(f64::INFINITY));
+    assert_eq!(all, [(named_blocks(&["a"]), Kind::NotFinite)]);
+    let both = blocks(|g, n| {
+        (0..6).for_each(|k| g[k] = -n[k]);
+        g[2] = f64::NAN;
+    });
+    assert_eq!(
+        both.iter().map(|found| &found.1).collect::<Vec<_>>(),
+        [&Kind::NotFinite, &Kind::SignFlipped]
+    );
+}
+
+#[test]
+fn the_facts_are_those_of_the_worst_component() {
+    let n = [1.0, 2.0, -2.0, 4.0];
+    let g = [1.0, 2.5, -5.0, 4.0];
+    let facts = diagnose(&[one(&[4], &g, &n)]).findings[0].facts.clone();
+    assert_eq!((facts.worst.as_str(), facts.analytic, facts.numeric), ("w[2]", -5.0, -2.0));
+    assert_eq!((facts.wrong, facts.components, facts.states, facts.failing), (2, 4, 1, 1));
+    let (size_g, size_n) = ((1.0 + 6.25 + 25.0 + 16.0_f64).sqrt(), 5.0);
+    close(facts.norm_ratio, size_g / size_n, 1e-12);
+    close(facts.cosine, (1.0 + 5.0 + 10.0 + 16.0) / (size_g * size_n), 1e-12);
+    assert!(!facts.grows_with_parameter);
+    // The larger the parameter, the larger the difference; ten of them.
+    let grows = |count: usize| {
+        let n = numbers(count);
+        let g: Vec<f64> = (0..count)
+            .map(|k| n[k] + number(1000 + k).abs().powi(3) * number(k).signum())
+            .collect();
+        diagnose(&[one(&[count], &g, &n)]).findings[0].facts.grows_with_parameter
+    };
+    assert_eq!((grows(10), grows(9)), (true, false));
+}
+
+/// The kind and region of a block of which some components are wrong.
+fn some_of(states: &[Evidence]) -> Option<(Kind, Region)> {
+    let parts = parts(states);
+    let found = super::some::some_components(&parts.iter().collect::<Vec<_>>());
+    found.map(|(kind, region, _, _)| (kind, region))
+}
+
+#[test]
+fn some_wrong_components_are_a_mask_a_few_or_nothing() {
+    let n = numbers(24);
+    let with = |wrong: &dyn Fn(usize) -> bool, f: &dyn Fn(usize) -> f64| {
+        let g: Vec<f64> = (0..24).map(|k| if wrong(k) { f(k) } else { n[k] }).collect();
+        one(&[24], &g, &n)
+    };
+    let negative = |k: usize| number(k) < 0.0;
+    let third = |k: usize| k % 3 == 0;
+    let half = |k: usize| k % 2 == 0 || k % 5 == 0;
+    let odd = |k: usize| number(900 + k);
+    let mask = |analytic| Kind::ZeroOnSubset { analytic };
+    let plain = |how: Option<Kind>| Kind::Components { how: how.map(Box::new) };
+    assert_eq!(some_of(&[with(&negative, &|_| 0.0)]), Some((mask(true), Region::NegativeNumeric)));
+    assert_eq!(some_of(&[with(&third, &|_| 0.0)]), Some((mask(true), Region::Scattered)));
+    assert_eq!(some_of(&[with(&half, &|_| 0.0)]), Some((mask(true), Region::Scattered)));
+    assert_eq!(
+        some_of(&[with(&half, &|k| -number(k))]),
+        Some((plain(Some(Kind::SignFlipped)), Region::Scattered))
+    );
+    assert_eq!(some_of(&[with(&negative, &odd)]), Some((plain(None), Region::NegativeNumeric)));
+    // Wrong in no known way: few are a fact, more are none.
+    assert_eq!(some_of(&[with(&third, &odd)]).map(|found| found.0), Some(plain(None)));
+    assert_eq!(some_of(&[with(&half, &odd)]), None);
+    // All are wrong, or none.
+    assert_eq!(some_of(&[with(&|_| true, &odd)]), None);
+    assert_eq!(some_of(&[with(&|_| false, &odd)]), None);
+    // A factor that follows a dimension is not said of a few, nor a term by the sign.
+    let twice = some_of(&[with(&half, &|k| 2.0 * number(k))]);
+    let Some((Kind::Components { how: Some(kind) }, _)) = twice else { panic!("{twice:?}") };
+    assert_eq!(*kind, shapes::scaled(2.0, 0.0, Vec::new()));
+    let sign = |k: usize| number(k) + 0.5 * number(1000 + k).signum();
+    assert_eq!(some_of(&[with(&half, &sign)]), None);
+    // Zero where the numeric is not, the other way round.
+    let mut zeros = n.clone();
+    (0..24).filter(|&k| half(k)).for_each(|k| zeros[k] = 0.0);
+    assert_eq!(some_of(&[one(&[24], &n, &zeros)]), Some((mask(false), Region::Scattered)));
+}
+
+#[test]
+fn one_state_may_hold_nothing_but_the_wrong_ones() {
+    // At a smaller size all that there are may be wrong; at the same size, not.
+    let make = |count: usize, wrong: usize| {
+        let n = numbers(count);
+        let g: Vec<f64> = (0..count).map(|k| if k < wrong { 0.0 } else { n[k] }).collect();
+        one(&[count], &g, &n)
+    };
+    assert!(some_of(&[make(12, 3), make(3, 3)]).is_some());
+    assert!(some_of(&[make(12, 3), make(12, 12)]).is_none());
+    assert!(some_of(&[make(12, 12), make(12, 12)]).is_none());
+}
+
+#[test]
+fn imaginary_parts_of_the_other_sign_are_conjugated() {
+    let n = numbers(12);
+    let g: Vec<f64> = n.iter().enumerate().map(|(k, n)| if k % 2 == 1 { -n } else { *n }).collect();
+    let complex = |complex: bool, g: &[f64]| {
+        let mut evidence = one(&[6, 2], g, &n);
+        let mut block = evidence.blocks[0].clone();
+        block.complex = complex;
+        evidence.blocks = vec![block].into();
+        diagnose(&[evidence]).findings[0].kind.clone()
+    };
+    assert_eq!(complex(true, &g), Kind::Conjugated);
+    assert_ne!(complex(false, &g), Kind::Conjugated);
+    let real: Vec<f64> =
+        n.iter().enumerate().map(|(k, n)| if k % 2 == 0 { -n } else { *n }).collect();
+    assert_ne!(complex(true, &real), Kind::Conjugated);
+}
+
+#[test]
+fn sizes_contain_what_they_say() {
+    let contained = |sizes: Sizes| [2, 3, 4].map(|size| sizes.contains(size));
+    assert_eq!(contained(Sizes::Equal(3)), [false, true, false]);
+    assert_eq!(contained(Sizes::AtLeast(3)), [false, true, true]);
+    assert_eq!(contained(Sizes::AtMost(3)), [true, true, false]);
+    // Names of right blocks, as many as are said and one more.
+    let shapes: Vec<(String, &[usize])> =
+        (0..12).map(|k| (format!("b{k}"), &[1_usize][..])).collect();
+    let shapes: Vec<(&str, &[usize])> =
+        shapes.iter().map(|(name, shape)| (&**name, *shape)).collect();
+    let n = numbers(12);
+    let mut g = n.clone();
+    g[11] = -g[11];
+    let mut zero = n.clone();
+    zero[0] = 0.0;
+    g[0] = 0.0;
+    let facts = diagnose(&[state(&shapes, &[], &g, &zero)]).findings[0].facts.clone();
+    assert_eq!(facts.right_blocks, ["b1", "b2", "b3", "b4", "b5", "b6", "b7"]);
+}
