@@ -689,7 +689,7 @@ fn single_precision_is_known_by_its_size_and_randomness() {
     assert_eq!(found(&|_, n| f64::from(n as f32), 3), single);
     assert_eq!(found(&|_, n| f64::from(n as f32), 2), None);
     // Errors of that size, of either sign; ten or more.
-    let error = |k: usize| number(500 + k).abs() * if k % 3 == 0 { -1.0 } else { 1.0 };
+    let error = |k: usize| number(500 + k).abs() * if k.is_multiple_of(3) { -1.0 } else { 1.0 };
     let noisy = |size: f64| move |k: usize, n: f64| n * (1.0 + size * error(k));
     assert_eq!(found(&noisy(1e-7), 10), single);
     assert_eq!(found(&noisy(1e-7), 9), None);
@@ -1318,10 +1318,10 @@ fn blocks_that_hold_another_ones_are_copies_or_swapped() {
     g[..6].copy_from_slice(&n[6..12]);
     let shapes: [(&str, &[usize]); 2] = [("a", &[6]), ("b", &[6])];
     let mut evidence = state(&shapes, &[], &g, &n);
-    for k in 6..12 {
+    for (k, n) in n.iter().enumerate() {
         let value = shapes::numeric(&evidence, k, 1e-16).expect("known");
-        assert_eq!(value.0, n[k]);
-        close(value.1, 3.0 * BOUND + 4e-16 * n[k].abs(), 1e-20);
+        assert_eq!(value.0, *n);
+        close(value.1, 3.0 * BOUND + 4e-16 * n.abs(), 1e-20);
     }
     assert_eq!(shapes::numeric(&evidence, 12, 1e-16), None);
     evidence.verdict[6] = Verdict::Kink;
@@ -1429,8 +1429,8 @@ fn some_wrong_components_are_a_mask_a_few_or_nothing() {
         one(&[24], &g, &n)
     };
     let negative = |k: usize| number(k) < 0.0;
-    let third = |k: usize| k % 3 == 0;
-    let half = |k: usize| k % 2 == 0 || k % 5 == 0;
+    let third = |k: usize| k.is_multiple_of(3);
+    let half = |k: usize| k.is_multiple_of(2) || k.is_multiple_of(5);
     let odd = |k: usize| number(900 + k);
     let mask = |analytic| Kind::ZeroOnSubset { analytic };
     let plain = |how: Option<Kind>| Kind::Components { how: how.map(Box::new) };

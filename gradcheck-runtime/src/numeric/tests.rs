@@ -678,15 +678,19 @@ fn noise_on_one_side_and_between_kinks_is_no_noise() {
     assert_eq!(none, Noise { level: 0.0, ratio: 1.0 });
 }
 
+fn step(beyond: bool) -> f64 {
+    f64::from(u8::from(beyond))
+}
+
 #[test]
 fn jumps_are_told_from_slopes() {
     let of = |f: fn(f64) -> f64, near: f64, far: f64, slope: f64| {
         jump_between(&mut along(f, 0.0), 0, near, far, slope, Noise { level: 1e-15, ratio: 1.0 })
     };
     // Stairs of a quarter, ahead or behind.
-    close(of(|x| 0.25 * (x > 0.3).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 0.0), 0.25, 1e-12);
-    close(of(|x| 0.25 * (x < -0.3).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 0.0), 0.25, 1e-12);
-    close(of(|x| x - 0.5 * (x > 0.7).then_some(1.0).unwrap_or(0.0), 0.1, 1.0, 1.0), 0.5, 1e-12);
+    close(of(|x| 0.25 * step(x > 0.3), 0.1, 1.0, 0.0), 0.25, 1e-12);
+    close(of(|x| 0.25 * step(x < -0.3), 0.1, 1.0, 0.0), 0.25, 1e-12);
+    close(of(|x| x - 0.5 * step(x > 0.7), 0.1, 1.0, 1.0), 0.5, 1e-12);
     // The larger of two sides.
     close(
         of(
