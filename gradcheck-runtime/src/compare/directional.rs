@@ -755,7 +755,7 @@ mod tests {
                 },
             );
             assert_eq!(wrong(&report), [at], "{report}");
-            assert!(report.forward_calls < 200, "{}", report.forward_calls);
+            assert!(report.forward_calls < 520, "{}", report.forward_calls);
             let evidence = &report.evidence;
             let w = random::signed_magnitude(9, at as u64);
             assert!((evidence.numeric[at] - w.cos()).abs() <= evidence.bound[at]);
