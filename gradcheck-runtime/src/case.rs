@@ -419,4 +419,93 @@ mod tests {
             assert_eq!(of(other), other);
         }
     }
+
+    #[test]
+    fn texts_are_cut_at_the_limit_and_not_before() {
+        let cut = |count: usize| shown(&"x".repeat(count), 10);
+        assert_eq!(cut(8), format!("\"{}\"", "x".repeat(8)));
+        assert_eq!(cut(9), format!("\"{} ..", "x".repeat(9)));
+        // Characters, not bytes.
+        assert_eq!(shown(&'\u{e9}', 3), "'\u{e9}'");
+        // What ndarray says of memory goes, wherever it stands, and what follows stays.
+        let printed = "([1.0], shape=[1], strides=[1], layout=CFcf (0xf), const ndim=1, [2.0], \
+                       shape=[1], strides=[1], layout=CFcf (0xf), const ndim=12)";
+        assert_eq!(of(printed), "([1.0], [2.0])");
+        assert_eq!(of("[1.0], shape=[1], dynamic ndim=1"), "[1.0]");
+        assert_eq!(of("[1.0], shape=[1], and no more"), "[1.0]");
+    }
+
+    #[test]
+    fn braces_and_quotes_are_followed() {
+        // A set is put in order, a struct is not; what is not closed stays as it is.
+        assert_eq!(of("{3, 1, 2}"), "{1, 2, 3}");
+        assert_eq!(of("A { b: 2, a: 1 }"), "A { b: 2, a: 1 }");
+        assert_eq!(of("A<T> { b: {2, 1}, a: 1 }"), "A<T> { b: {1, 2}, a: 1 }");
+        assert_eq!(of("{3, 1"), "{3, 1");
+        assert_eq!(of("{}"), "{}");
+        // Brackets of every kind hold their commas together.
+        assert_eq!(of("{(3, 4), (1, 2), [0, 5]}"), "{(1, 2), (3, 4), [0, 5]}");
+        // Quotes hide braces and commas, and a quote may be escaped.
+        assert_eq!(of(r#"{"b}", "a{"}"#), r#"{"a{", "b}"}"#);
+        assert_eq!(of(r#"{"b\", "#), r#"{"b\", "#);
+        assert_eq!(of(r#"{"b\"}, ", "a"}"#), r#"{"a", "b\"}, "}"#);
+        assert_eq!(of(r#"{"b\\", "a,c"}"#), r#"{"a,c", "b\\"}"#);
+        assert_eq!(of(r#"["b}", {2, 1}, "}"]"#), r#"["b}", {1, 2}, "}"]"#);
+        assert_eq!(of("{\u{e9}2, \u{e9}1}"), "{\u{e9}1, \u{e9}2}");
+    }
+
+    #[test]
+    fn sizes_are_within_their_range_and_both_ends_are_met() {
+        fn drawn<R: DimRange + Clone>(range: &R, low: usize, high: usize) {
+            let mut seen = vec![0_usize; high + 1];
+            for index in 0..60 {
+                let mut draw = Draw::new(&Case::new(7, index));
+                let value = draw.dim("m", range.clone());
+                assert!((low..=high).contains(&value), "{value}");
+                let dim = &draw.dims[0];
+                assert_eq!((dim.value, dim.low, dim.high), (value, low, high));
+                seen[value] += 1;
+            }
+            // Evenly: each size about as often as any other.
+            let even = 60 / (high - low + 1);
+            assert!(seen[low..].iter().all(|n| n.abs_diff(even) <= 3), "{seen:?}");
+        }
+        drawn(&4, 4, 4);
+        drawn(&(2..7), 2, 6);
+        drawn(&(2..=7), 2, 7);
+        // Dimensions beside each other are not the same number.
+        let mut alike = 0;
+        for index in 0..60 {
+            let mut draw = Draw::new(&Case::new(7, index));
+            alike += usize::from(draw.dim("m", 1..=5) == draw.dim("n", 1..=5));
+        }
+        assert!((4..24).contains(&alike), "{alike}");
+        // One that the case names is taken, as far as the range lets it.
+        let case = Case { dims: vec![("m".to_owned(), 9), ("n".to_owned(), 3)], ..Case::new(7, 0) };
+        let mut draw = Draw::new(&case);
+        assert_eq!((draw.dim("m", 1..=5), draw.dim("n", 1..=5)), (5, 3));
+    }
+
+    #[test]
+    fn each_case_draws_its_own_values_and_simplifies_as_told() {
+        let value = |seed, index, name: &str| {
+            Draw::new(&Case::new(seed, index)).draw(name, 0..1_000_000_000_u64)
+        };
+        assert_eq!(value(1, 2, "w"), value(1, 2, "w"));
+        let others = [value(1, 3, "w"), value(2, 2, "w"), value(1, 2, "v")];
+        assert!(others.iter().all(|&other| other != value(1, 2, "w")), "{others:?}");
+        let simplified = |times: u32| {
+            let case = Case { simplified: vec![0, times], ..Case::new(1, 2) };
+            let mut draw = Draw::new(&case);
+            let first = draw.draw("v", 0..1000_u64);
+            let second = draw.draw("w", 0..1000_u64);
+            (first, second, draw.exhausted)
+        };
+        let (first, plain, none) = simplified(0);
+        assert_eq!(none, [false, false]);
+        let (same, simpler, _) = simplified(1);
+        assert!(same == first && simpler < plain, "{simpler} of {plain}");
+        let (same, simplest, all) = simplified(5000);
+        assert_eq!((same, simplest, all), (first, 0, vec![false, true]));
+    }
 }

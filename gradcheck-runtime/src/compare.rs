@@ -10,6 +10,8 @@ use crate::state::{Form, State};
 
 mod directional;
 pub(crate) mod exact;
+#[cfg(test)]
+mod tests;
 
 /// Wrong components that are confirmed one by one; beyond them the first steps must do.
 const CONFIRMED: usize = 24;

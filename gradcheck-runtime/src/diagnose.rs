@@ -26,6 +26,8 @@ mod part;
 mod search;
 mod shapes;
 mod some;
+#[cfg(test)]
+mod tests;
 mod words;
 
 /// Bits of evidence that a shape must keep after paying for its freedom: one chance in 256.

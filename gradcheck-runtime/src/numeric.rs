@@ -513,7 +513,7 @@ impl Kernel {
         let before: Vec<Noise> = targets.iter().map(|target| target.noise).collect();
         let mut targets = targets.to_vec();
         for step in [(narrowest * widest).sqrt(), widest / 4.0] {
-            let local = scatter_at(line, step, step / 2048.0);
+            let local = scatter_at(line, step, step / 2048.0, FINE.ratio);
             for (target, local) in targets.iter_mut().zip(&local) {
                 // Relative to the value there: far out it may be another by orders.
                 let ratio = local.map_or(0.0, |local| local.ratio);
@@ -938,35 +938,31 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
 
 /// The same, away from the state, where what oscillates over the spacing is not taken for noise:
 /// that has jumps, however near one looks.
-fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> {
+fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64, coarse: f64) -> Vec<Option<Noise>> {
     let mut found = scatter(line, start, spacing);
     let mut reach = 10.0 * spacing;
     for _ in 0..3 {
-        let slopes = slopes(line, start, reach / 262_144.0);
-        let smooth: Vec<usize> = (0..found.len())
-            .filter(|&j| found[j].as_ref().is_some_and(Noise::is_coarse))
-            .filter(|&j| {
-                // Between two stairs there may be a slope that is as high as they are: not one
-                // look for a jump but several.
-                (0..8).all(|part| {
-                    let from = start + 0.125 * reach * f64::from(part);
-                    let between = [from, from + 0.125 * reach];
-                    jump(line, j, between, slopes[j], FINE, HALVINGS) == 0.0
-                })
-            })
-            .collect();
-        if smooth.is_empty() {
+        if !found.iter().flatten().any(|found| found.ratio > coarse) {
             break;
         }
-        reach /= 64.0;
-        let narrower = scatter(line, start, reach / 10.0);
-        for j in smooth {
-            if let (Some(found), Some(narrower)) = (&mut found[j], narrower[j])
+        let narrower = scatter(line, start, reach / 640.0);
+        let slopes = slopes(line, start, reach / 262_144.0);
+        for (j, (found, narrower)) in found.iter_mut().zip(narrower).enumerate() {
+            let (Some(found), Some(narrower)) = (found, narrower) else { continue };
+            // Between two stairs there may be a slope that is as high as they are: not one look
+            // for a jump but several.
+            let mut parts = (0..4).map(|part| {
+                let from = start + 0.25 * reach * f64::from(part);
+                [from, from + 0.25 * reach]
+            });
+            if found.ratio > coarse
                 && 8.0 * narrower.level < found.level
+                && parts.all(|part| jump(line, j, part, slopes[j], FINE, HALVINGS) == 0.0)
             {
                 *found = narrower;
             }
         }
+        reach /= 64.0;
     }
     found
 }
@@ -1081,6 +1077,9 @@ pub(crate) fn reach(line: &mut dyn Line, j: usize) -> f64 {
     level
 }
 
+/// Noise, in units of rounding, that tells of fewer digits inside.
+const INNER: f64 = 1e3;
+
 /// The unit roundoff that the forward seems to be computed with: `roundoff`, that of its type, or
 /// more where it rounds to fewer digits inside.
 ///
@@ -1089,11 +1088,11 @@ pub(crate) fn reach(line: &mut dyn Line, j: usize) -> f64 {
 pub(crate) fn inner_roundoff(line: &mut dyn Line, roundoff: f64) -> f64 {
     let mut least = vec![f64::INFINITY; line.outputs()];
     for side in [0.5, -0.5] {
-        for (ratio, there) in least.iter_mut().zip(scatter_at(line, side, side * 1e-5)) {
+        for (ratio, there) in least.iter_mut().zip(scatter_at(line, side, side * 1e-5, INNER)) {
             *ratio = ratio.min(there.map_or(1.0, |there| there.ratio));
         }
     }
-    let coarse = least.into_iter().filter(|&ratio| ratio > 1e3);
+    let coarse = least.into_iter().filter(|&ratio| ratio > INNER);
     roundoff * coarse.fold(1.0, f64::max)
 }
 

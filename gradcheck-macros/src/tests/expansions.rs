@@ -185,3 +185,31 @@ fn flatten_tuple_and_unit() {
         insta::assert_snapshot!("flatten_tuple_and_unit", format!("{tuple}\n{unit}"));
     });
 }
+
+/// The expansion of an attribute on `fn gradient(w: &Array1<f64>, ..) -> ..`, its spaces single.
+fn said(arguments: &str, signature: &str) -> String {
+    let source =
+        format!("#[gradcheck(w in normal(3), {arguments})] fn gradient{signature} {{ todo!() }}");
+    super::expanded(&source).to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_runtime_above_the_module_is_further_up_inside() {
+    let text = said("forward = cost, crate = super::facade", "(w: &Array1<f64>) -> Array1<f64>");
+    assert!(text.contains("super :: super :: facade :: __private :: Kind :: RandomInit"), "{text}");
+    assert!(!text.contains("super :: super :: super"), "{text}");
+}
+
+#[test]
+fn only_a_call_that_may_fail_is_unwrapped() {
+    let plain = "(w: &Array1<f64>, g: &mut Array1<f64>)";
+    let fallible = "(w: &Array1<f64>, g: &mut Array1<f64>) -> Result<(), Error>";
+    let unwraps =
+        |arguments: &str, signature: &str| said(arguments, signature).contains("__p . unwrap");
+    assert!(!unwraps("forward = cost, out(g = w)", plain));
+    assert!(unwraps("forward = cost, out(g = w)", fallible));
+    assert!(!unwraps(
+        "forward = cost, out(g = w), gradient = { gradient(&w, &mut g).unwrap() }",
+        fallible
+    ));
+}

@@ -81,6 +81,10 @@ pub(super) fn directional(
     };
     let blocks = evidence.blocks.clone();
     for (b, block) in blocks.iter().enumerate() {
+        // An empty array: there is no direction through it.
+        if block.range.is_empty() {
+            continue;
+        }
         let (mut agreed, mut kinked, mut wrong) = (false, false, false);
         search.clear = search.clear.saturating_sub(2);
         search.curvature = f64::INFINITY;
@@ -950,6 +954,21 @@ mod tests {
         assert_eq!(wrong(&few), [0, 503, 1006, 1509, 2012], "{few}");
     }
 
+    /// One entry is found by the ratio of two slopes, not by halving down to it.
+    #[test]
+    fn few_entries_cost_few_forwards() {
+        let passing = check(70, |_| {}).forward_calls;
+        for (count, most) in [(1, 40), (5, 100)] {
+            let places: Vec<usize> = (0..count).map(|k| 97 + 811 * k).collect();
+            let report = check(70, |g| {
+                places.iter().for_each(|&i| g[(i / 70, i % 70)] *= -1.0);
+            });
+            assert_eq!(wrong(&report), places, "{report}");
+            let beyond = report.forward_calls - passing;
+            assert!(beyond <= most, "{count}: {beyond}");
+        }
+    }
+
     fn along(w: &mut Vec<f64>, forward: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> bool {
         let settings = Settings::default().method(Method::Directional { probes: 2 });
         let value = |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| sign(i) * forward(w)).sum();
@@ -981,5 +1000,194 @@ mod tests {
         let mut w: Vec<f64> = (0..40).map(|i| 1.0 + 0.01 * f64::from(i)).collect();
         assert!(!along(&mut w, stairs, |w| 2e-6 * w));
         assert!(along(&mut w, stairs, |w| -2e-6 * w));
+    }
+
+    #[test]
+    fn rungs_are_extrapolated_with_a_wider_one() {
+        // 3 t + |t| / 2 + 5 t^2 + 7 t^3, at 0.1 and 0.4.
+        let rung = |step: f64| Rung {
+            step,
+            slope: 3.0 + 7.0 * step * step,
+            noise: 1e-3 / step,
+            gap: 1.0 + 10.0 * step,
+            is_flat: false,
+        };
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        let read = rung(0.1).extrapolated(&rung(0.4));
+        close(read.slope, 3.0);
+        close(read.jump, 1.0);
+        // Richardson's weights, and a part of what was taken out.
+        close(read.bound, (16.0 * 1e-2 + 2.5e-3) / 15.0 + 0.02 * 7.0 * 0.01);
+        close(read.unsure, 2.0 * (4.0 * 1e-2 + 2.5e-3) / 3.0);
+        let smooth = |step: f64| Rung { gap: 10.0 * step, ..rung(step) };
+        close(smooth(0.1).extrapolated(&smooth(0.4)).jump, 0.0);
+    }
+
+    #[test]
+    fn the_widest_open_set_comes_first() {
+        let off = |range: Range<usize>| Off { range, by: [Gauged { off: 1.0, bound: 0.0 }; 2] };
+        assert_eq!(widest(&[]), None);
+        assert_eq!(widest(&[off(0..3), off(3..10), off(10..12)]), Some(1));
+    }
+
+    type Pair = (Vec<f64>, Vec<f64>);
+
+    /// Two blocks of these sizes at random parameters, judged along two directions each. The
+    /// forward is the sum of `f(i, w)` over all parameters, `g(i, w)` the gradient that is judged.
+    fn judged(
+        sizes: (usize, usize),
+        f: impl Fn(usize, f64) -> f64,
+        g: impl Fn(usize, f64) -> f64,
+    ) -> StateReport {
+        let drawn = |k: usize| random::signed_magnitude(9, k as u64);
+        let (n, m) = sizes;
+        let mut w: Pair = ((0..n).map(drawn).collect(), (n..n + m).map(drawn).collect());
+        let forward =
+            |w: &Pair| w.0.iter().chain(&w.1).enumerate().map(|(i, &w)| f(i, w)).sum::<f64>();
+        let gradient = |w: &Pair| {
+            let all: Vec<f64> = w.0.iter().chain(&w.1).enumerate().map(|(i, &w)| g(i, w)).collect();
+            (all[..n].to_vec(), all[n..].to_vec())
+        };
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        check_at(&mut w, &settings, forward, gradient)
+    }
+
+    #[test]
+    fn slopes_are_those_of_their_directions() {
+        let report = judged((300, 200), |_, w| w.sin(), |_, w| w.cos());
+        let evidence = &report.evidence;
+        assert_eq!(report.counts().agreed, 500, "{report}");
+        // Two for each block, and one through both.
+        let ranges: Vec<Range<usize>> =
+            evidence.directions.iter().map(|s| s.range.clone()).collect();
+        assert_eq!(ranges, [0..300, 0..300, 300..500, 300..500, 0..500]);
+        let mut tags: Vec<u64> = evidence.directions.iter().map(|s| s.tag).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        assert_eq!(tags.len(), 5, "each is another direction");
+        assert!(evidence.directions[4].scale.is_nan());
+        for slope in &evidence.directions[..4] {
+            let entry = |i: usize| slope.scale * entry(slope.tag, i);
+            let terms = || slope.range.clone().map(|i| evidence.analytic[i] * entry(i));
+            let (sum, size) = (terms().sum::<f64>(), terms().map(|x| x * x).sum::<f64>().sqrt());
+            assert!((slope.analytic - sum).abs() < 1e-9 * size, "{slope:?}");
+            assert!((slope.reference - 2.0 * size).abs() < 1e-9 * size, "{slope:?}");
+        }
+        for slope in &evidence.directions {
+            assert_eq!(slope.verdict, Verdict::Agrees);
+            assert!((slope.analytic - slope.numeric).abs() <= slope.bound, "{slope:?}");
+            assert!(slope.bound <= 1e-7 * slope.reference && slope.bound > 0.0, "{slope:?}");
+        }
+        // Two forwards where one step settles it, four where it takes two.
+        assert!(report.forward_calls < 100, "{}", report.forward_calls);
+        // A block without components is passed over.
+        for sizes in [(300, 0), (0, 300)] {
+            let report = judged(sizes, |_, w| w.sin(), |_, w| w.cos());
+            assert_eq!(report.counts().agreed, 300, "{report}");
+            assert!(report.evidence.directions.iter().all(|slope| slope.range == (0..300)));
+        }
+    }
+
+    #[test]
+    fn a_wrong_block_is_off_by_what_it_is_off() {
+        for factor in [1.5, -1.0, 0.0, 1.0001] {
+            let wrong_block = move |i: usize, w: f64| w.cos() * if i < 300 { factor } else { 1.0 };
+            let report = judged((300, 200), |_, w| w.sin(), wrong_block);
+            assert!(report.is_wrong(), "{factor}: {report}");
+            let named = wrong(&report);
+            assert!(!named.is_empty() && named.iter().all(|&i| i < 300), "{factor}: {named:?}");
+            let slope = &report.evidence.directions[0];
+            assert_eq!(slope.verdict, Verdict::Wrong);
+            let entry = |i: usize| slope.scale * entry(slope.tag, i);
+            let w = |i: usize| random::signed_magnitude(9, i as u64);
+            let truth: f64 = (0..300).map(|i| entry(i) * w(i).cos()).sum();
+            assert!((slope.numeric - truth).abs() <= slope.bound, "{factor}: {slope:?} {truth}");
+            let off = (slope.analytic - slope.numeric).abs();
+            assert!(slope.bound < 0.2 * off, "{factor}: {slope:?}");
+            let other = report.evidence.directions.iter().filter(|s| s.range == (300..500));
+            assert!(
+                other.clone().count() == 2 && other.clone().all(|s| s.verdict == Verdict::Agrees)
+            );
+            // What is known of the other block is that it agrees.
+            assert!(report.evidence.verdict[300..].iter().all(|v| *v == Verdict::Agrees));
+        }
+    }
+
+    #[test]
+    fn single_wrong_entries_have_their_names() {
+        for at in [0, 7, 299, 300, 499] {
+            let report = judged(
+                (300, 200),
+                |_, w| w.sin(),
+                |i, w| {
+                    if i == at { 1.01 * w.cos() } else { w.cos() }
+                },
+            );
+            assert_eq!(wrong(&report), [at], "{report}");
+            assert!(report.forward_calls < 200, "{}", report.forward_calls);
+            let evidence = &report.evidence;
+            let w = random::signed_magnitude(9, at as u64);
+            assert!((evidence.numeric[at] - w.cos()).abs() <= evidence.bound[at]);
+            assert!(evidence.bound[at] < 1e-3, "{}", evidence.bound[at]);
+        }
+        // One at a hundred times the others' size, and one at a hundredth.
+        for size in [100.0, 0.01] {
+            let of = move |i: usize| if i == 41 { size } else { 1.0 };
+            let report = judged(
+                (300, 200),
+                move |i, w| of(i) * w.sin(),
+                move |i, w| of(i) * w.cos() * if i == 41 { 1.1 } else { 1.0 },
+            );
+            assert_eq!(wrong(&report), [41], "{size}: {report}");
+        }
+    }
+
+    #[test]
+    fn kinks_on_and_beside_the_state_accuse_nobody() {
+        // At the state: every parameter of the first block on its own kink.
+        let home = |i: usize| random::signed_magnitude(9, i as u64);
+        let on = move |i: usize, w: f64| if i < 300 { (w - home(i)).abs() } else { w.sin() };
+        for g in [0.0, 1.0, -1.0, 0.3] {
+            // Right all around, and anything between the sides at the kink itself.
+            let side =
+                move |i: usize, w: f64| if w == home(i) { g } else { (w - home(i)).signum() };
+            let right = move |i: usize, w: f64| if i < 300 { side(i, w) } else { w.cos() };
+            let report = judged((300, 200), on, right);
+            assert!(!report.is_wrong(), "{g}: {report}");
+            assert!(report.evidence.verdict[300..].iter().all(|v| *v == Verdict::Agrees));
+        }
+        // Beside it, at any distance: right is right, and a flipped sign is not.
+        for distance in [1e-1, 1e-2, 1e-4, 1e-5, 1e-6] {
+            let kinked = move |i: usize, w: f64| w.sin() + (w - home(i) - distance).abs();
+            let slope = move |i: usize, w: f64| w.cos() + (w - home(i) - distance).signum();
+            let report = judged((300, 200), kinked, slope);
+            assert!(!report.is_wrong(), "{distance}: {report}");
+            let flipped = move |i: usize, w: f64| slope(i, w) * if i < 300 { -1.0 } else { 1.0 };
+            let report = judged((300, 200), kinked, flipped);
+            let named = wrong(&report);
+            assert!(named.iter().all(|&i| i < 300), "{distance}: {named:?}");
+            assert!(report.is_wrong() || distance < 2e-5, "{distance}: {report}");
+        }
+    }
+
+    #[test]
+    fn noise_and_narrow_domains_accuse_nobody_and_hide_no_large_fault() {
+        let single = |_: usize, w: f64| f64::from((w as f32).sin());
+        let report = judged((300, 200), single, |_, w| w.cos());
+        assert!(!report.is_wrong(), "{report}");
+        let report = judged((300, 200), single, |i, w| if i < 300 { -w.cos() } else { w.cos() });
+        assert!(report.is_wrong() && wrong(&report).iter().all(|&i| i < 300), "{report}");
+        // Wide steps leave the domain; narrow ones do not.
+        let home = |i: usize| random::signed_magnitude(9, i as u64);
+        let narrow = move |i: usize, w: f64| (w - home(i) + 1e-4).ln();
+        let report = judged((300, 200), narrow, |_, _| 1e4);
+        assert!(!report.is_wrong(), "{report}");
+        let report = judged((300, 200), narrow, |i, _| if i == 5 { 2e4 } else { 1e4 });
+        assert_eq!(wrong(&report), [5], "{report}");
+        // Nothing depends on anything, and nothing is said to.
+        let report = judged((300, 200), |_, _| 1.0, |_, _| 0.0);
+        assert_eq!(report.counts().agreed, 500, "{report}");
+        let report = judged((300, 200), |_, _| 1.0, |i, _| if i == 5 { 1e-3 } else { 0.0 });
+        assert_eq!(wrong(&report), [5], "{report}");
     }
 }

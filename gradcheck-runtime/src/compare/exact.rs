@@ -780,3 +780,86 @@ impl Recorded {
         roundings
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Block;
+
+    /// One block with a tolerance of a thousandth.
+    fn evidence(analytic: &[f64], numeric: &[f64], bound: &[f64]) -> Evidence {
+        let block = Block {
+            name: "w".to_owned(),
+            full_name: "w".to_owned(),
+            shape: vec![analytic.len()],
+            complex: false,
+            range: 0..analytic.len(),
+            roundoff: f64::EPSILON / 2.0,
+            jacobian: None,
+        };
+        Evidence {
+            blocks: vec![block].into(),
+            tolerance: vec![1e-3],
+            analytic: Arc::new(analytic.to_vec()),
+            numeric: numeric.to_vec().into(),
+            bound: bound.to_vec().into(),
+            verdict: vec![Verdict::Undecided; analytic.len()],
+            ..Evidence::empty()
+        }
+    }
+
+    #[test]
+    fn the_tape_settles_what_is_within_the_tolerance_of_both() {
+        // Allowed is a thousandth of the sum.
+        let g = [1.0, 1.0, -1.0, 1.0, 1.0, 0.0, f64::NAN];
+        let d = [1.0019, 1.0021, -1.0019, 1.0, 1.0, 0.0, 1.0];
+        let bounds = [1e-3, 1e-3, 1e-3, 2.1e-3, 1.9e-3, 0.0, 0.0];
+        let mut evidence = evidence(&g, &d, &bounds);
+        assert_eq!(agree(&mut evidence), [1, 3, 6]);
+        let agreed = |i: &usize| evidence.verdict[*i] == Verdict::Agrees;
+        assert_eq!((0..7).filter(agreed).collect::<Vec<_>>(), [0, 2, 4, 5]);
+    }
+
+    #[test]
+    fn a_derivative_without_a_number_or_a_bound_is_not_known() {
+        assert!(is_known(1.0, 0.1));
+        assert!(!is_known(f64::NAN, 0.1) && !is_known(1.0, f64::INFINITY));
+    }
+
+    #[test]
+    fn what_the_tape_does_not_know_is_for_the_difference_to_judge() {
+        let findings = [
+            (Finding::Agrees, Verdict::Agrees),
+            (Finding::Undecided, Verdict::Undecided),
+            (Finding::Kink, Verdict::Kink),
+            (Finding::Wrong { near_kink: true }, Verdict::Wrong),
+        ];
+        for (finding, verdict) in findings {
+            let mut evidence = evidence(&[1.0, 1.0], &[f64::NAN, 1.0], &[0.0, 0.0]);
+            let estimate = Estimate { numeric: 3.0, bound: 0.25, finding };
+            by_difference(&mut evidence, 0, &estimate, 0.5);
+            assert_eq!((evidence.numeric[0], evidence.bound[0]), (3.0, 0.75));
+            assert_eq!(evidence.verdict, [verdict, Verdict::Undecided]);
+        }
+    }
+
+    #[test]
+    fn a_difference_is_at_odds_beyond_both_bounds() {
+        let at_odds = |derivative: f64, bound: f64, numeric: f64, of_difference: f64| {
+            let recorded = Recorded {
+                derivative: vec![0.0, derivative],
+                bound: vec![0.0, bound],
+                ids: Vec::new(),
+                doubt: None,
+                stepped: false,
+            };
+            let finding = Finding::Undecided;
+            recorded.is_at_odds(1, &Estimate { numeric, bound: of_difference, finding })
+        };
+        // Twice the bound of the difference, that of the tape, and a millionth of the sum.
+        assert!(!at_odds(1.0, 0.1, 1.29, 0.1) && at_odds(1.0, 0.1, 1.31, 0.1));
+        assert!(!at_odds(1.0, 0.1, 0.71, 0.1) && at_odds(1.0, 0.1, 0.69, 0.1));
+        assert!(!at_odds(-1.0, 0.1, -1.29, 0.1) && at_odds(-1.0, 0.1, 1.0, 0.1));
+        assert!(!at_odds(100.0, 0.0, 100.000_19, 0.0) && at_odds(100.0, 0.0, 100.000_21, 0.0));
+    }
+}

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::part::{Comp, Part};
-use super::{CAP_BITS, Kind, MIN_BITS};
+use super::{CAP_BITS, Follows, Kind, MIN_BITS};
 
 /// Predicts the analytic component, and how far off it may be; `None`: cannot say.
 pub(super) type Predict = Box<dyn Fn(&Part<'_>, &Comp) -> Option<(f64, f64)>>;
@@ -192,7 +192,10 @@ pub(super) fn choose(
                 && (follows.is_empty() || other.cost <= found.cost + 0.5)
                 && follows.len() < 3
             {
-                follows.extend(more.iter().cloned());
+                // The same product with a number that was fitted says nothing more.
+                let known = |f: &&Follows| follows.iter().all(|k| k.terms != f.terms);
+                let new: Vec<Follows> = more.iter().filter(known).cloned().collect();
+                follows.extend(new);
             }
         }
     }

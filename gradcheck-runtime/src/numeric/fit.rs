@@ -145,3 +145,138 @@ fn slope(basis: &Basis, kink: &[f64], row: &[f64], least: f64, width: f64) -> Op
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(count: usize) -> Vec<f64> {
+        (0..count)
+            .map(|k| -(std::f64::consts::PI * (k as f64 + 0.5) / count as f64).cos())
+            .collect()
+    }
+
+    #[test]
+    fn the_columns_are_orthonormal_and_know_their_slope() {
+        let places = places(POINTS);
+        let basis = Basis::powers(&places, DEGREES);
+        assert_eq!(basis.columns.len(), DEGREES + 1);
+        for (k, a) in basis.columns.iter().enumerate() {
+            for (l, b) in basis.columns.iter().enumerate() {
+                let expected = f64::from(u8::from(k == l));
+                assert!((dot(a, b) - expected).abs() < 1e-12, "{k} {l}");
+            }
+        }
+        // A polynomial is its shares of the columns, and its slope at 0 theirs.
+        let coefficients: Vec<f64> =
+            (0..=DEGREES).map(|k| random::signed_magnitude(3, k as u64)).collect();
+        let value = |t: f64| coefficients.iter().rev().fold(0.0, |sum, c| sum * t + c);
+        let row: Vec<f64> = places.iter().map(|&t| value(t)).collect();
+        let shares = basis.columns.iter().map(|column| dot(column, &row));
+        let slope: f64 = shares.zip(&basis.slopes).map(|(share, slope)| share * slope).sum();
+        assert!((slope - coefficients[1]).abs() < 1e-9, "{slope} is not {}", coefficients[1]);
+        // Nothing is left of it beyond its degree, and its last power short of it.
+        let size = norm(row.iter().copied());
+        assert!(basis.deviation(DEGREES, &row) < 1e-12 * size);
+        assert!(basis.deviation(DEGREES - 1, &row) > 1e-6 * size);
+    }
+
+    #[test]
+    fn a_deviation_is_that_of_the_noise() {
+        let places = places(POINTS);
+        let basis = Basis::powers(&places, 5);
+        let mut squares = 0.0;
+        for seed in 0..400 {
+            let noise = |k: usize| random::unit(seed, k as u64) - 0.5;
+            let row: Vec<f64> =
+                places.iter().enumerate().map(|(k, t)| 3.0 + t - 2.0 * t * t + noise(k)).collect();
+            squares += basis.deviation(2, &row).powi(2) / 400.0;
+        }
+        // A twelfth, the variance of what is uniform, whatever the polynomial takes up.
+        assert!((squares * 12.0 - 1.0).abs() < 0.05, "{squares}");
+    }
+
+    /// `f` around a point of size one, its values rounded in double precision.
+    struct Around<F>(F, f64);
+
+    impl<F: Fn(f64) -> f64> Line for Around<F> {
+        fn outputs(&self) -> usize {
+            1
+        }
+        fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+            let (there, here) = ((self.0)(self.1 + t), (self.0)(self.1));
+            (y[0], floor[0]) = (there - here, 1.1e-16 * there.abs().max(here.abs()));
+            y[0].is_finite().then_some(t)
+        }
+        fn scale(&self) -> f64 {
+            1.0
+        }
+        fn roundoff(&self) -> f64 {
+            1.1e-16
+        }
+        fn magnitude(&self) -> f64 {
+            self.1.abs()
+        }
+    }
+
+    #[test]
+    fn a_fit_finds_the_slope_beneath_the_noise() {
+        let (mut found, mut bounds, mut errors) = (0, 0.0, 0.0);
+        for seed in 0..200 {
+            let noise = move |x: f64| 1e-4 * (random::unit(seed, x.to_bits()) - 0.5);
+            let mut line = Around(move |x: f64| (2.0 * x).sin() + noise(x), 0.3);
+            let Some(fit) = fit(&mut line, 0.5, &[0.0])[0] else { continue };
+            let error = (fit.value - 2.0 * 0.6_f64.cos()).abs();
+            assert!(error <= fit.bound, "{seed}: {fit:?} is off by {error}");
+            found += 1;
+            bounds += fit.bound;
+            errors += error;
+        }
+        assert!(found >= 190, "{found}");
+        // Six deviations beside an average error of 0.8 of one.
+        assert!((4.0..14.0).contains(&(bounds / errors)), "{}", bounds / errors);
+        // Far better than one difference of so noisy values at the same width.
+        assert!(errors / f64::from(found) < 1e-4, "{errors}");
+    }
+
+    #[test]
+    fn the_width_is_that_of_the_window() {
+        for width in [1e-3, 0.1, 1.0] {
+            let noise = |x: f64| 1e-9 * (random::unit(2, x.to_bits()) - 0.5);
+            let fit =
+                fit(&mut Around(move |x: f64| 3.0 * x + x * x + noise(x), 0.5), width, &[0.0])[0];
+            let fit = fit.expect("a parabola and noise");
+            assert!((fit.value - 4.0).abs() <= fit.bound, "{width}: {fit:?}");
+            assert!((1e-9..1e-7).contains(&(fit.bound * width)), "{width}: {fit:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_polynomial_with_noise_on_it_is_not_fitted() {
+        let at = |f: fn(f64) -> f64, width: f64| fit(&mut Around(f, 0.5), width, &[0.0])[0];
+        // A kink, a wave too short for the powers, the edge of the domain.
+        assert_eq!(at(|x| (x - 0.55).abs(), 0.5), None);
+        assert_eq!(at(|x| (25.0 * x).sin(), 0.5), None);
+        assert_eq!(at(|x| x.ln(), 0.6), None);
+        // Steps that the scalar cannot take.
+        assert_eq!(at(|x| x, 0.0), None);
+        assert!(at(f64::exp, 0.1).is_some());
+        // What scatters less than it must is on one stair: noise known of is in the bound.
+        let quiet = |known: f64| {
+            fit(&mut Around(|x: f64| 2.0 * x, 0.5), 0.1, &[known])[0].expect("a line").bound
+        };
+        assert!((0.5..2.0).contains(&(quiet(1e-3) / quiet(1e-6) / 1e3)));
+        assert!(quiet(1e-3) > 1e-3 && quiet(1e-3) < 1.0, "{}", quiet(1e-3));
+    }
+
+    #[test]
+    fn a_kink_that_the_noise_hides_is_said() {
+        // Noise far above the kink: the slope is that of neither side, by no more than is hidden.
+        for seed in 0..100 {
+            let noise = move |x: f64| 1e-2 * (random::unit(seed, x.to_bits()) - 0.5);
+            let f = move |x: f64| x + 3e-3 * (x - 0.5).abs() + noise(x);
+            let Some(fit) = fit(&mut Around(f, 0.5), 0.5, &[0.0])[0] else { continue };
+            assert!(3e-3 <= fit.hidden && fit.hidden < 0.5, "{seed}: {fit:?}");
+        }
+    }
+}

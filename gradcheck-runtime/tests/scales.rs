@@ -1,0 +1,144 @@
+//! Functions that vary on other lengths than their parameters' sizes suggest, and forwards that
+//! keep nothing of what moves them. Each right gradient is left in peace, and each has a wrong
+//! twin that is not.
+use gradcheck_runtime::evidence::Counts;
+use gradcheck_runtime::{Settings, check_at};
+
+fn counts(
+    at: &[f64],
+    forward: impl Fn(&Vec<f64>) -> f64,
+    gradient: impl Fn(&Vec<f64>) -> Vec<f64>,
+) -> Counts {
+    let report = check_at(&mut at.to_vec(), &Settings::new(), forward, gradient);
+    assert!(report.failure.is_none(), "{:?}", report.failure);
+    report.counts()
+}
+
+/// A phase at a time that is counted from long ago.
+#[test]
+fn short_lengths_are_seen() {
+    for at in [0.3, 1e4 + 0.3, 1e5 + 0.3, 1e6 + 0.3] {
+        let told = |factor: f64| counts(&[at], |x| x[0].sin(), |x| vec![factor * x[0].cos()]);
+        assert_eq!(told(1.0).wrong, 0, "at {at}");
+        for factor in [0.0, 1.001, 1.1, 2.0, -1.0] {
+            assert_eq!(told(factor).wrong, 1, "{factor} at {at}");
+        }
+    }
+}
+
+fn pair_counts(
+    at: (f64, f64),
+    forward: impl Fn(&(f64, f64)) -> f64,
+    gradient: impl Fn(&(f64, f64)) -> (f64, f64),
+) -> Counts {
+    let report = check_at(&mut { at }, &Settings::new(), forward, gradient);
+    assert!(report.failure.is_none(), "{:?}", report.failure);
+    report.counts()
+}
+
+/// An amplitude and a decay time in seconds. In one array the time's own length is not known:
+/// nobody is accused there, and by itself it is.
+#[test]
+fn an_amplitude_and_a_time_are_not_measured_alike() {
+    let decay = |p0: f64, p1: f64| p0 * (-3e-9 / p1).exp();
+    let slopes = |p0: f64, p1: f64| {
+        let left = (-3e-9 / p1).exp();
+        (left, p0 * left * 3e-9 / (p1 * p1))
+    };
+    let in_one = |p: &Vec<f64>| <[f64; 2]>::from(slopes(p[0], p[1])).to_vec();
+    assert_eq!(counts(&[2.0, 2e-9], |p| decay(p[0], p[1]), in_one).wrong, 0);
+    let apart = |factor: f64| {
+        pair_counts(
+            (2.0, 2e-9),
+            |p| decay(p.0, p.1),
+            |p| {
+                let (amplitude, time) = slopes(p.0, p.1);
+                (amplitude, factor * time)
+            },
+        )
+    };
+    assert_eq!(apart(1.0), Counts { agreed: 2, ..Counts::default() });
+    for factor in [1.001, 1.5, -1.0] {
+        assert_eq!(apart(factor).wrong, 1, "{factor}");
+    }
+}
+
+/// The energy of a spring by its stiffness and its length, whose gradients are of sizes that say
+/// nothing of each other.
+#[test]
+fn rounding_is_not_compared_across_units() {
+    for length in [1e-10, 1e-12, 1e-13] {
+        let told = |factor: f64| {
+            pair_counts(
+                (300.0, length),
+                |p| 0.5 * p.0 * p.1 * p.1,
+                |p| (factor * 0.5 * p.1 * p.1, p.0 * p.1),
+            )
+        };
+        assert_eq!(told(1.0).wrong, 0, "{length}");
+        for factor in [1.01, 2.0, 0.0, -1.0] {
+            assert_eq!(told(factor).wrong, 1, "{factor} at {length}");
+        }
+    }
+}
+
+fn log_sum_exp(z: &[f64]) -> f64 {
+    let most = z.iter().copied().fold(f64::MIN, f64::max);
+    most + z.iter().map(|z| (z - most).exp()).sum::<f64>().ln()
+}
+
+/// A cross-entropy of logits so far apart that the forward is exactly zero, wherever one looks.
+#[test]
+fn a_forward_that_does_not_move_hides_the_rounding_of_its_parts() {
+    let told = |z: &[f64], factor: f64| {
+        counts(
+            z,
+            |z| log_sum_exp(z) - z[0],
+            |z| {
+                let all = log_sum_exp(z);
+                let mut g: Vec<f64> = z.iter().map(|z| factor * (z - all).exp()).collect();
+                g[0] -= factor;
+                g
+            },
+        )
+    };
+    for saturated in [[50.0, 1.0, 2.0], [39.0, 1.5, -1.3], [38.6, -11.6, -12.0]] {
+        assert_eq!(told(&saturated, 1.0).wrong, 0, "{saturated:?}");
+    }
+    // A gradient that would have moved it is wrong.
+    let still = counts(&[50.0, 1.0, 2.0], |z| log_sum_exp(z) - z[0], |_| vec![-1e-3, 5e-4, 5e-4]);
+    assert_eq!(still.wrong, 3);
+    assert_eq!(told(&[2.0, 1.0, 0.5], 1.0).agreed, 3);
+    assert_eq!(told(&[2.0, 1.0, 0.5], 1.001).wrong, 3);
+}
+
+/// `-ln(1 - a)` has a handful of values left where `a` is nearly one: its stairs are no slope.
+#[test]
+fn stairs_of_lost_digits_accuse_nobody() {
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    // One sample is ordinary, the other saturated.
+    let told = |saturated: f64, factor: f64| {
+        counts(
+            &[saturated, 0.3],
+            |z| 0.1 * z[1] * z[1] + 1e-4 * z[0] - (1.0 - sigmoid(z[0])).ln() / 3.0,
+            |z| vec![factor * (sigmoid(z[0]) / 3.0 + 1e-4), 0.2 * z[1]],
+        )
+    };
+    for saturated in [33.0, 34.0, 34.7, 35.0, 35.4, 36.0] {
+        assert_eq!(told(saturated, 1.0).wrong, 0, "{saturated}");
+    }
+    assert_eq!(told(3.0, 1.0).agreed, 2);
+    assert_eq!(told(3.0, 1.001).wrong, 1);
+}
+
+/// Kinks to both sides, nearer than the narrowest step of the ladder.
+#[test]
+fn kinks_nearer_than_the_narrowest_step_accuse_nobody() {
+    let forward = |x: &Vec<f64>| {
+        0.3 * x[0] + 0.5 * (x[0] - 1.0 - 6e-10).max(0.0) - 0.4 * (x[0] - 1.0 + 1.3e-9).max(0.0)
+    };
+    let told = |slope: f64| counts(&[1.0], forward, |_| vec![slope]);
+    assert_eq!(told(-0.1).wrong, 0);
+    assert_eq!(told(0.9).wrong, 1);
+    assert_eq!(told(-0.9).wrong, 1);
+}
