@@ -941,28 +941,35 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
 fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64, coarse: f64) -> Vec<Option<Noise>> {
     let mut found = scatter(line, start, spacing);
     let mut reach = 10.0 * spacing;
+    if !found.iter().flatten().any(|found| found.ratio > coarse) {
+        return found;
+    }
     for _ in 0..3 {
-        if !found.iter().flatten().any(|found| found.ratio > coarse) {
+        let slopes = slopes(line, start, reach / 262_144.0);
+        let smooth: Vec<usize> = (0..found.len())
+            .filter(|&j| found[j].as_ref().is_some_and(Noise::is_coarse))
+            .filter(|&j| {
+                // Between two stairs there may be a slope that is as high as they are: not one
+                // look for a jump but several.
+                (0..8).all(|part| {
+                    let from = start + 0.125 * reach * f64::from(part);
+                    let between = [from, from + 0.125 * reach];
+                    jump(line, j, between, slopes[j], FINE, HALVINGS) == 0.0
+                })
+            })
+            .collect();
+        if smooth.is_empty() {
             break;
         }
-        let narrower = scatter(line, start, reach / 640.0);
-        let slopes = slopes(line, start, reach / 262_144.0);
-        for (j, (found, narrower)) in found.iter_mut().zip(narrower).enumerate() {
-            let (Some(found), Some(narrower)) = (found, narrower) else { continue };
-            // Between two stairs there may be a slope that is as high as they are: not one look
-            // for a jump but several.
-            let mut parts = (0..4).map(|part| {
-                let from = start + 0.25 * reach * f64::from(part);
-                [from, from + 0.25 * reach]
-            });
-            if found.ratio > coarse
+        reach /= 64.0;
+        let narrower = scatter(line, start, reach / 10.0);
+        for j in smooth {
+            if let (Some(found), Some(narrower)) = (&mut found[j], narrower[j])
                 && 8.0 * narrower.level < found.level
-                && parts.all(|part| jump(line, j, part, slopes[j], FINE, HALVINGS) == 0.0)
             {
                 *found = narrower;
             }
         }
-        reach /= 64.0;
     }
     found
 }
