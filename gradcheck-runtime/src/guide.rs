@@ -174,10 +174,12 @@ pub mod numeric_derivative {
     //! difference of a component takes the smallest step at which that noise is small beside
     //! `tolerance * |g|`, and no less than `epsilon` (1e-7, or 1e-3 in `f32`) of the coordinate's
     //! scale: its own size, the median size of its block where that is larger, or 1 where the
-    //! whole block is zero. A narrower one could settle nothing, a wider one only meets more kinks. Differences
-    //! are divided by the step that was really taken after rounding. Where the difference agrees with
-    //! g to the tolerance and its noise is small enough to say so, the component is settled, for two
-    //! forwards; on ordinary states nearly all are.
+    //! whole block is zero. A narrower one could settle nothing, a wider one only meets more kinks. Only
+    //! where g speaks of a function that varies on lengths far below the scale (a phase counted from
+    //! long ago, a time beside an amplitude) is it narrower: what g takes to change the value by a
+    //! hundred-thousandth. Differences are divided by the step that was really taken after rounding.
+    //! Where the difference agrees with g to the tolerance and its noise is small enough to say so, the
+    //! component is settled, for two forwards; on ordinary states nearly all are.
     //!
     //! # The ladder
     //!

@@ -308,7 +308,8 @@
 //!
 //! # States after training
 //!
-//! By default 1 to 10 steps of descent, each halved until the forward decreases. `train(..)` sets
+//! By default 1 to 10 steps of descent, each halved until the forward decreases, and together no
+//! further than three times the size of the parameters: a log-density has no minimum. `train(..)` sets
 //! the number of steps with a rate, or with your own rule: an `FnMut` that gets `&mut` of each
 //! `wrt` place and then `&gradient`, made afresh for each run, so that it may keep moments. With a
 //! cotangent, training is on half the squared output.
