@@ -298,19 +298,20 @@ fn acquit(
     let direction = state.noise_direction();
     let inner = state.output_roundoff();
     let inner = numeric::inner_roundoff(&mut state.along(&direction), inner);
-    let around = bench.around(state);
-    let own = state.analytic_bound(&evidence.analytic, &asked, inner, around);
+    let gradients = [&evidence.analytic[..], bench.around(state)];
+    let effect = state.effect(gradients);
+    let sizes = state.sizes(gradients, effect, &asked);
+    let own = state.analytic_bound(&asked, &sizes, effect, inner);
     let rounding = 1e4 * state.primal.roundoff().max(inner);
-    let sizes = state.sizes(&evidence.analytic, around, &asked);
     // Where nothing moves at all: the rounding of what the forward is made of, which shows once
     // all parameters have moved.
     let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0) && state.form == Form::Gradient;
-    let hidden = if still { numeric::reach(&mut state.along(&direction), 0) } else { 0.0 };
+    let reach = if still { numeric::reach(&mut state.along(&direction), 0) } else { 0.0 };
     let mut aside = Vec::new();
     for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
         let i = suspect.component;
         let hidden = match evidence.numeric[i] == 0.0 {
-            true => STILL * hidden / state.scale_of(i),
+            true => STILL * reach / state.scale_of(i),
             false => 0.0,
         };
         let jumps = own > hidden && own > rounding * size;

@@ -24,6 +24,20 @@ pub struct Block {
 }
 
 impl Block {
+    /// A block of doubles that begins at a component.
+    #[cfg(test)]
+    pub(crate) fn doubles(name: &str, full_name: String, shape: &[usize], start: usize) -> Block {
+        Block {
+            name: name.to_owned(),
+            full_name,
+            shape: shape.to_vec(),
+            complex: false,
+            range: start..start + shape.iter().product::<usize>(),
+            roundoff: f64::EPSILON / 2.0,
+            jacobian: None,
+        }
+    }
+
     /// Path of component `i` (counted within the block): `W2[0, 1]`.
     pub fn component(&self, i: usize) -> String {
         if let Some(parts) = &self.jacobian {

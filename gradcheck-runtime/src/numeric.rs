@@ -156,6 +156,10 @@ impl Level {
     fn central_noise(&self, output: usize, noise: Noise) -> f64 {
         CERTAIN * self.noise(output, noise) / self.step
     }
+    /// The most that the output moves.
+    fn height(&self, output: usize) -> f64 {
+        self.y_plus[output].abs().max(self.y_minus[output].abs())
+    }
     fn unchanged(&self, output: usize) -> bool {
         self.y_plus[output] == 0.0 && self.y_minus[output] == 0.0
     }
@@ -633,7 +637,7 @@ impl Kernel {
     /// differ by more than noise: a kink is nearer than that.
     fn narrow(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &[Estimate]) {
         const RATIO: f64 = 4.0;
-        let least = 64.0 * line.roundoff() * line.magnitude();
+        let least = least_step(line);
         for _ in 0..4 {
             let Some(narrowest) = self.usable().next() else { return };
             let shows = |j: usize| {
@@ -680,12 +684,11 @@ impl Kernel {
     /// about as far as it says: a bounded function has no slope at all over steps that are wide
     /// enough.
     fn two_agree(&self, j: usize, among: Range<f64>, value: f64, within: f64) -> bool {
-        let height = |level: &Level| level.y_plus[j].abs().max(level.y_minus[j].abs());
         let close = |level: &&Level| {
             among.contains(&level.step)
                 && !level.unchanged(j)
                 && (value - level.central(j)).abs() < within
-                && value.abs() * level.step >= 0.3 * height(level)
+                && value.abs() * level.step >= 0.3 * level.height(j)
         };
         let steps: Vec<f64> = self.usable().filter(close).map(|level| level.step).collect();
         steps.iter().any(|a| steps.iter().any(|b| *b >= 2.5 * a))
@@ -698,10 +701,9 @@ impl Kernel {
         let g = target.analytic;
         // Not yet small at the narrowest step: the forward varies on shorter lengths than these
         // steps can follow.
-        let height = |level: &Level| level.y_plus[j].abs().max(level.y_minus[j].abs());
-        let most = self.usable().map(height).fold(0.0, f64::max);
+        let most = self.usable().map(|level| level.height(j)).fold(0.0, f64::max);
         let follows = self.usable().next().is_some_and(|level| {
-            let height = height(level);
+            let height = level.height(j);
             height <= 0.2 * most || height <= 20.0 * level.noise(j, near)
         });
         if !follows {
@@ -750,7 +752,7 @@ fn first_step(line: &dyn Line, epsilon: f64, targets: &[Target]) -> f64 {
     };
     let level = targets.iter().map(|t| t.noise.level).fold(0.0, f64::max);
     let needed = 4.0 * LIKELY * level / (2.0 * most.tolerance * most.analytic.abs());
-    let least = 64.0 * line.roundoff() * line.magnitude();
+    let least = least_step(line);
     // NaN (0 / 0) means that nothing is known to be needed: a wide step.
     if needed.is_nan() {
         return wide.max(least);
@@ -767,8 +769,12 @@ fn short_step(line: &dyn Line, targets: &[Target]) -> Option<f64> {
         1e-5 * value / target.analytic.abs()
     };
     let step = targets.iter().map(change).fold(f64::INFINITY, f64::min);
-    let least = 64.0 * line.roundoff() * line.magnitude();
-    (line.roundoff() < 1e-10 && step < 1e-9 * line.scale()).then_some(step.max(least))
+    (line.roundoff() < 1e-10 && step < 1e-9 * line.scale()).then_some(step.max(least_step(line)))
+}
+
+/// The narrowest step that is worth its rounding.
+fn least_step(line: &dyn Line) -> f64 {
+    64.0 * line.roundoff() * line.magnitude()
 }
 
 /// The steps of the ladder, the most useful first: the middle, a wider one to extrapolate with,
@@ -940,20 +946,20 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
 /// that has jumps, however near one looks.
 fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64, coarse: f64) -> Vec<Option<Noise>> {
     let mut found = scatter(line, start, spacing);
-    let mut reach = 10.0 * spacing;
+    let mut width = 10.0 * spacing;
     if !found.iter().flatten().any(|found| found.ratio > coarse) {
         return found;
     }
     for _ in 0..3 {
-        let slopes = slopes(line, start, reach / 262_144.0);
+        let slopes = slopes(line, start, width / 262_144.0);
         let smooth: Vec<usize> = (0..found.len())
             .filter(|&j| found[j].as_ref().is_some_and(Noise::is_coarse))
             .filter(|&j| {
                 // Between two stairs there may be a slope that is as high as they are: not one
                 // look for a jump but several.
                 (0..8).all(|part| {
-                    let from = start + 0.125 * reach * f64::from(part);
-                    let between = [from, from + 0.125 * reach];
+                    let from = start + 0.125 * width * f64::from(part);
+                    let between = [from, from + 0.125 * width];
                     jump(line, j, between, slopes[j], FINE, HALVINGS) == 0.0
                 })
             })
@@ -961,8 +967,8 @@ fn scatter_at(line: &mut dyn Line, start: f64, spacing: f64, coarse: f64) -> Vec
         if smooth.is_empty() {
             break;
         }
-        reach /= 64.0;
-        let narrower = scatter(line, start, reach / 10.0);
+        width /= 64.0;
+        let narrower = scatter(line, start, width / 10.0);
         for j in smooth {
             if let (Some(found), Some(narrower)) = (&mut found[j], narrower[j])
                 && 8.0 * narrower.level < found.level
@@ -1085,7 +1091,7 @@ pub(crate) fn reach(line: &mut dyn Line, j: usize) -> f64 {
 }
 
 /// Noise, in units of rounding, that tells of fewer digits inside.
-const INNER: f64 = 1e3;
+pub(crate) const INNER: f64 = 1e3;
 
 /// The unit roundoff that the forward seems to be computed with: `roundoff`, that of its type, or
 /// more where it rounds to fewer digits inside.

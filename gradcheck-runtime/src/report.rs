@@ -148,9 +148,7 @@ impl Judged {
         }
         judged
     }
-}
 
-impl Judged {
     pub(crate) fn is_wrong(&self) -> bool {
         self.wrong
     }

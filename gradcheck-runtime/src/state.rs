@@ -556,26 +556,24 @@ impl<'p> State<'p> {
     }
 
     /// What the user's own arithmetic leaves open in each of the components asked about: the
-    /// spread of the gradient around the state, and as a floor some units of rounding of the
-    /// largest component, and of the outputs over the parameter's scale: rounding of what the
+    /// spread of the gradient around the state, and as a floor some units of rounding of its size
+    /// ([`State::sizes`]), and of the outputs over the parameter's scale: rounding of what the
     /// user's function computed on the way. A forward that rounds to `inner` inside has the slope
     /// of its rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
-        analytic: &[f64],
         asked: &[usize],
+        sizes: &[f64],
+        effect: f64,
         inner: f64,
-        around: &[f64],
     ) -> Vec<f64> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
-        let sizes = self.sizes(analytic, around, asked);
         let mut floor: Vec<f64> = sizes.iter().map(|size| 16.0 * roundoff * size).collect();
         if inner > roundoff && self.form == Form::Gradient {
             // Rounding inside is as large as what the parameters do to the outputs, whichever of
             // them does most.
-            let most = self.largest_effect(analytic).max(self.largest_effect(around));
             for (floor, &i) in floor.iter_mut().zip(asked) {
-                *floor = floor.max(64.0 * inner * most / self.scale_of(i));
+                *floor = floor.max(64.0 * inner * effect / self.scale_of(i));
             }
         }
         if self.form == Form::Gradient {
@@ -589,19 +587,27 @@ impl<'p> State<'p> {
     }
 
     /// How large the numbers may be that each of the components asked about is the sum of: as
-    /// large as the largest component, though no larger than lets the parameter do a thousand
-    /// times as much as any other. Across units sizes mean nothing, effects do.
-    pub(crate) fn sizes(&self, analytic: &[f64], around: &[f64], asked: &[usize]) -> Vec<f64> {
-        let largest = largest(analytic).max(largest(around));
-        if self.form != Form::Gradient {
-            return vec![largest; asked.len()];
-        }
-        let most = 1e3 * self.largest_effect(analytic).max(self.largest_effect(around));
-        asked.iter().map(|&i| largest.min(most / self.scale_of(i))).collect()
+    /// large as the largest component of these gradients, though no larger than lets the parameter
+    /// do a thousand times their `effect`. Across units sizes mean nothing, effects do.
+    pub(crate) fn sizes(&self, gradients: [&[f64]; 2], effect: f64, asked: &[usize]) -> Vec<f64> {
+        let largest = gradients.map(largest).into_iter().fold(0.0, f64::max);
+        let size = |i: usize| match self.form {
+            Form::Gradient => largest.min(1e3 * effect / self.scale_of(i)),
+            Form::Jacobian | Form::Tangent => largest,
+        };
+        asked.iter().map(|&i| size(i)).collect()
     }
 
-    /// The most that a parameter, moved by its scale, does to an output with this gradient.
-    fn largest_effect(&self, gradient: &[f64]) -> f64 {
+    /// The most that a parameter, moved by its scale, does to the outputs with one of these
+    /// gradients; 0 where the components are not one for each parameter.
+    pub(crate) fn effect(&self, gradients: [&[f64]; 2]) -> f64 {
+        match self.form {
+            Form::Gradient => gradients.map(|g| self.effect_of(g)).into_iter().fold(0.0, f64::max),
+            Form::Jacobian | Form::Tangent => 0.0,
+        }
+    }
+
+    fn effect_of(&self, gradient: &[f64]) -> f64 {
         let of_block = |(block, &typical): (&Block, &f64)| {
             let values = &self.primal.values[block.range.clone()];
             let own = values.iter().zip(&gradient[block.range.clone()]);

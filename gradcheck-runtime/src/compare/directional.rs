@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
 use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
-use crate::numeric::{Estimate, Finding, Line, Noise};
+use crate::numeric::{Estimate, Finding, INNER, Line, Noise};
 use crate::random;
 use crate::ray::Ray;
 use crate::settings::Settings;
@@ -38,9 +38,6 @@ const SAMPLE_OF_WRONG: usize = 96;
 const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
-
-/// Roundings in a value beyond which a forward rounds to fewer digits than its type has.
-const COARSE: f64 = 1e3;
 
 /// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
 /// those of several at the state have both signs.
@@ -722,7 +719,7 @@ impl Search {
     /// few to say anything: it may be on a staircase.
     fn is_plain(&self, state: &State<'_>) -> bool {
         state.primal.roundoff().max(state.output_roundoff()) < 1e-10
-            && self.bench.noise[0].ratio <= COARSE
+            && self.bench.noise[0].ratio <= INNER
             && self.is_steady
     }
 

@@ -788,15 +788,7 @@ mod tests {
 
     /// One block with a tolerance of a thousandth.
     fn evidence(analytic: &[f64], numeric: &[f64], bound: &[f64]) -> Evidence {
-        let block = Block {
-            name: "w".to_owned(),
-            full_name: "w".to_owned(),
-            shape: vec![analytic.len()],
-            complex: false,
-            range: 0..analytic.len(),
-            roundoff: f64::EPSILON / 2.0,
-            jacobian: None,
-        };
+        let block = Block::doubles("w", "w".to_owned(), &[analytic.len()], 0);
         Evidence {
             blocks: vec![block].into(),
             tolerance: vec![1e-3],

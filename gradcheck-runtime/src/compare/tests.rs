@@ -14,18 +14,10 @@ fn evidence(shapes: &[&[usize]], analytic: &[f64], numeric: &[f64], bound: f64) 
         .iter()
         .enumerate()
         .map(|(b, shape)| {
-            let range = start..start + shape.iter().product::<usize>();
-            start = range.end;
             let name = format!("b{b}");
-            Block {
-                full_name: name.clone(),
-                name,
-                shape: shape.to_vec(),
-                complex: false,
-                range,
-                roundoff: f64::EPSILON / 2.0,
-                jacobian: None,
-            }
+            let block = Block::doubles(&name, name.clone(), shape, start);
+            start = block.range.end;
+            block
         })
         .collect();
     assert_eq!((start, start), (analytic.len(), numeric.len()));

@@ -36,17 +36,9 @@ fn state(blocks: &[(&str, &[usize])], dims: &[(&str, usize)], g: &[f64], n: &[f6
     let blocks: Vec<Block> = blocks
         .iter()
         .map(|(name, shape)| {
-            let range = start..start + shape.iter().product::<usize>();
-            start = range.end;
-            Block {
-                name: (*name).to_owned(),
-                full_name: format!("p.{name}"),
-                shape: shape.to_vec(),
-                complex: false,
-                range,
-                roundoff: f64::EPSILON / 2.0,
-                jacobian: None,
-            }
+            let block = Block::doubles(name, format!("p.{name}"), shape, start);
+            start = block.range.end;
+            block
         })
         .collect();
     assert_eq!((start, start), (g.len(), n.len()));

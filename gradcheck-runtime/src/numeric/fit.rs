@@ -148,6 +148,7 @@ fn slope(basis: &Basis, kink: &[f64], row: &[f64], least: f64, width: f64) -> Op
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Around;
     use super::*;
 
     fn places(count: usize) -> Vec<f64> {
@@ -194,29 +195,6 @@ mod tests {
         }
         // A twelfth, the variance of what is uniform, whatever the polynomial takes up.
         assert!((squares * 12.0 - 1.0).abs() < 0.05, "{squares}");
-    }
-
-    /// `f` around a point of size one, its values rounded in double precision.
-    struct Around<F>(F, f64);
-
-    impl<F: Fn(f64) -> f64> Line for Around<F> {
-        fn outputs(&self) -> usize {
-            1
-        }
-        fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
-            let (there, here) = ((self.0)(self.1 + t), (self.0)(self.1));
-            (y[0], floor[0]) = (there - here, 1.1e-16 * there.abs().max(here.abs()));
-            y[0].is_finite().then_some(t)
-        }
-        fn scale(&self) -> f64 {
-            1.0
-        }
-        fn roundoff(&self) -> f64 {
-            1.1e-16
-        }
-        fn magnitude(&self) -> f64 {
-            self.1.abs()
-        }
     }
 
     #[test]

@@ -67,35 +67,12 @@ impl Sweep {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Around;
     use super::*;
-
-    /// A function of one variable at a point of size one.
-    struct Plain<F>(F, f64);
-
-    impl<F: Fn(f64) -> f64> Line for Plain<F> {
-        fn outputs(&self) -> usize {
-            1
-        }
-        fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
-            let (there, here) = ((self.0)(self.1 + t), (self.0)(self.1));
-            y[0] = there - here;
-            floor[0] = 1.1e-16 * there.abs().max(here.abs());
-            y[0].is_finite().then_some(t)
-        }
-        fn scale(&self) -> f64 {
-            1.0
-        }
-        fn roundoff(&self) -> f64 {
-            1.1e-16
-        }
-        fn magnitude(&self) -> f64 {
-            self.1.abs()
-        }
-    }
 
     #[test]
     fn truncation_is_a_sixth_of_the_third_derivative() {
-        let swept = sweep(&mut Plain(|x: f64| 5.0 * x.powi(3), 0.7), 0);
+        let swept = sweep(&mut Around(|x: f64| 5.0 * x.powi(3), 0.7), 0);
         let slope = 15.0 * 0.49;
         assert!((swept.best.0 - slope).abs() <= swept.best.1 && swept.best.1 < 1e-9, "{swept:?}");
         let c = swept.truncation(slope).expect("a cubic has one");
@@ -110,15 +87,15 @@ mod tests {
 
     #[test]
     fn a_kink_and_a_parabola_have_none() {
-        let kink = sweep(&mut Plain(|x: f64| (x - 0.7).abs() + x, 0.7 + 1e-3), 0);
+        let kink = sweep(&mut Around(|x: f64| (x - 0.7).abs() + x, 0.7 + 1e-3), 0);
         assert_eq!(kink.truncation(2.0), None, "{:?}", kink.errors(2.0));
-        let parabola = sweep(&mut Plain(|x: f64| x * x, 0.7), 0);
+        let parabola = sweep(&mut Around(|x: f64| x * x, 0.7), 0);
         assert_eq!(parabola.truncation(1.4), None, "{:?}", parabola.errors(1.4));
     }
 
     #[test]
     fn steps_outside_the_domain_are_left_out() {
-        let swept = sweep(&mut Plain(f64::ln, 0.1), 0);
+        let swept = sweep(&mut Around(f64::ln, 0.1), 0);
         assert!(swept.points.iter().all(|(step, slope)| *step < 0.1 && slope.is_finite()));
         assert!((swept.best.0 - 10.0).abs() <= swept.best.1.max(1e-12), "{swept:?}");
     }

@@ -33,6 +33,29 @@ impl<F: Fn(f64) -> f64> Line for Synthetic<F> {
     }
 }
 
+/// `f` around a point, which is moved in units of one.
+pub(super) struct Around<F>(pub(super) F, pub(super) f64);
+
+impl<F: Fn(f64) -> f64> Line for Around<F> {
+    fn outputs(&self) -> usize {
+        1
+    }
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+        let (there, here) = ((self.0)(self.1 + t), (self.0)(self.1));
+        (y[0], floor[0]) = (there - here, 1.1e-16 * there.abs().max(here.abs()));
+        y[0].is_finite().then_some(t)
+    }
+    fn scale(&self) -> f64 {
+        1.0
+    }
+    fn roundoff(&self) -> f64 {
+        1.1e-16
+    }
+    fn magnitude(&self) -> f64 {
+        self.1.abs()
+    }
+}
+
 const TOLERANCE: f64 = 2e-7;
 
 fn judge(f: impl Fn(f64) -> f64, at: f64, analytic: f64) -> (Finding, usize) {
