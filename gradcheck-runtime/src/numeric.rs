@@ -174,6 +174,8 @@ pub(crate) struct Kernel {
     brief: bool,
     /// Forwards that may still be spent on fits.
     fits: usize,
+    /// The highest stairs that any line so far was found to move in.
+    stairs: f64,
 }
 
 /// A value with the bound of its error.
@@ -218,6 +220,12 @@ impl Kernel {
     /// Lets outputs that rounding leaves open be fitted, for as many forwards in all.
     pub(crate) fn allow_fits(&mut self, forwards: usize) {
         self.fits = forwards;
+    }
+
+    /// The height of the highest stairs found on any line of the state: a line on which none was
+    /// met may have them further out.
+    pub(crate) fn stairs(&self) -> f64 {
+        self.stairs
     }
 
     /// Whether a fit is still allowed.
@@ -564,6 +572,7 @@ impl Kernel {
                 }
                 if on_stairs[j] {
                     known[j] = known[j].max(target.noise.level);
+                    self.stairs = self.stairs.max(target.noise.level);
                 }
                 // Noise that only wide steps show may be a forward that oscillates: what was
                 // known near the state must not speak for the value either, unless it was the

@@ -736,6 +736,37 @@ impl<'p> State<'p> {
         Ok(gradient)
     }
 
+    /// The mean of component `i` of the user's gradient along its own parameter, up to `width` to
+    /// both sides, and the difference of the forward over the same way: one number, kinks or
+    /// none, where the gradient is right. `None` where either is not finite.
+    pub(crate) fn mean_and_slope(&mut self, i: usize, width: f64) -> Option<(f64, f64)> {
+        // Trapezoids, halved where the gradient jumps most.
+        const FIRST: usize = 16;
+        const HALVINGS: usize = 48;
+        let mut line = self.coordinate(i);
+        let mut at = |t: f64| Some((t, line.gradient(t)?));
+        let mut points = Vec::with_capacity(FIRST + HALVINGS + 1);
+        for k in 0..=FIRST {
+            points.push(at(width * (2.0 * k as f64 / FIRST as f64 - 1.0))?);
+        }
+        for _ in 0..HALVINGS {
+            let error = |k: usize| {
+                let (a, b): ((f64, f64), (f64, f64)) = (points[k - 1], points[k]);
+                (b.1 - a.1).abs() * (b.0 - a.0)
+            };
+            let worst = (1..points.len()).max_by(|&k, &l| error(k).total_cmp(&error(l)))?;
+            let middle = at(0.5 * (points[worst - 1].0 + points[worst].0))?;
+            points.insert(worst, middle);
+        }
+        let pieces = points.windows(2).map(|p| 0.5 * (p[0].1 + p[1].1) * (p[1].0 - p[0].0));
+        let mean = pieces.sum::<f64>() / (2.0 * width);
+        let (mut y, mut floor) = ([0.0], [0.0]);
+        let mut end = |t: f64| line.sample(t, &mut y, &mut floor).map(|taken| (taken, y[0]));
+        let ((right, above), (left, below)) = (end(width)?, end(-width)?);
+        let slope = (above - below) / (right - left);
+        mean.is_finite().then_some((mean, slope))
+    }
+
     /// Back to the parameters that [`State::move_aside`] gave.
     pub(crate) fn move_back(&mut self, home: Vec<f64>) -> Result<(), Failure> {
         self.primal.values = home;
@@ -1083,6 +1114,13 @@ pub(crate) struct Coordinate<'s, 'p> {
 }
 
 impl Coordinate<'_, '_> {
+    /// The user's gradient at `t`, with respect to this parameter.
+    fn gradient(&mut self, t: f64) -> Option<f64> {
+        self.moved = true;
+        self.set(self.home + t).ok()?;
+        let i = self.state.inputs[self.place.leaf].range.start + self.place.index;
+        self.state.gradient(0.0).ok()?.get(i).copied()
+    }
     fn set(&mut self, value: f64) -> Result<f64, Failure> {
         let State { session, primal, distinct, .. } = &mut *self.state;
         let leaf = &primal.leaves[self.place.leaf];
