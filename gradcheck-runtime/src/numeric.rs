@@ -257,7 +257,6 @@ impl Kernel {
                 return;
             }
         }
-        self.widen(line, targets, estimates);
         self.judge(targets, estimates, true);
         let mut known: Vec<f64> = targets.iter().map(|target| target.noise.level).collect();
         if !self.brief && estimates.iter().any(Estimate::is_grave) {
@@ -385,31 +384,6 @@ impl Kernel {
             }
         }
         done
-    }
-
-    /// While rounding is what limits the answer, wider steps than the coordinate's own scale.
-    fn widen(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
-        let limit = line.scale().max(1.0) / 16.0;
-        loop {
-            let Some(widest) = self.usable().map(|level| level.step).reduce(f64::max) else {
-                return;
-            };
-            let open = |(j, e): (usize, &Estimate)| {
-                let noise = self.levels[self.used - 1].central_noise(j, targets[j].noise);
-                e.finding == Finding::Undecided && e.bound <= 4.0 * noise
-            };
-            if widest * 16.0 > limit || !estimates.iter().enumerate().any(open) {
-                return;
-            }
-            let added = self.sample(line, widest * 16.0);
-            // Out of the function's domain: no wider step will do either.
-            if !self.levels[added].usable {
-                return;
-            }
-            if self.judge(targets, estimates, false) {
-                return;
-            }
-        }
     }
 
     /// Best central and one-sided derivatives of output `j` from the levels at hand.
@@ -578,8 +552,7 @@ impl Kernel {
                 // known near the state must not speak for the value either, unless it was the
                 // silence of a staircase.
                 let near = if on_stairs[j] { target.noise } else { before[j] };
-                let closer = Target { noise: near, ..*target };
-                let closer = conclude(self.read(j, near), &closer, true);
+                let closer = conclude(self.read(j, near), target, true);
                 let doubted = !matches!(closer.finding, Finding::Wrong { .. })
                     || self.wider_ones_agree(j, target, estimate.numeric)
                     || self.narrower_ones_agree(j, target, estimate.numeric);
@@ -926,10 +899,7 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
     static PLACES: LazyLock<Vec<f64>> = LazyLock::new(|| {
         (0..POINTS).map(|k| 0.5 + k as f64 + random::unit(0x7363_6174, k as u64)).collect()
     });
-    static QUINTIC: LazyLock<Basis> = LazyLock::new(|| {
-        let places: Vec<f64> = PLACES.iter().map(|place| place / POINTS as f64).collect();
-        Basis::powers(&places, 5)
-    });
+    static QUINTIC: LazyLock<Basis> = LazyLock::new(|| Basis::powers(&PLACES, 5));
     let outputs = line.outputs();
     let steps = PLACES.iter().map(|place| start + spacing * place);
     let Some(Samples { rows, floors, .. }) = Samples::take(line, steps) else {
