@@ -854,4 +854,150 @@ mod tests {
         assert!(!at_odds(-1.0, 0.1, -1.29, 0.1) && at_odds(-1.0, 0.1, 1.0, 0.1));
         assert!(!at_odds(100.0, 0.0, 100.000_19, 0.0) && at_odds(100.0, 0.0, 100.000_21, 0.0));
     }
+
+    use crate::check::{StateReport, check_exact_at};
+    use crate::probe::{Places, Probe};
+    use crate::problem::{Problem, problem};
+    use crate::settings::Convention;
+
+    /// `sum w^2` with a gradient that is given.
+    fn squares(
+        at: &[f64],
+        tolerance: f64,
+        gradient: impl Fn(usize, f64) -> f64,
+    ) -> (StateReport, usize) {
+        let mut w = at.to_vec();
+        let mut on_tape: Vec<Var> = at.iter().map(|&w| Var::from(w)).collect();
+        let forwards = (
+            |w: &Vec<f64>| w.iter().map(|w| w * w).sum::<f64>(),
+            |w: &Vec<Var>| w.iter().fold(Var::from(0.0), |sum, &w| sum + w * w),
+        );
+        let settings = Settings::new().tolerance(tolerance);
+        let gradient =
+            |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| gradient(i, w)).collect::<Vec<f64>>();
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+        let calls = report.forward_calls;
+        (report, calls)
+    }
+
+    /// A gradient with noise of its own, as of roundings, is off by `off` at the state; further away
+    /// it is off by `aside`.
+    #[test]
+    fn a_large_rounding_of_the_formula_is_looked_at_aside() {
+        const HOME: f64 = 1.25;
+        let verdict = |tolerance: f64, off: f64, noise: f64, aside: f64| {
+            let gradient = move |_: usize, w: f64| {
+                let by = match (w - HOME).abs() {
+                    0.0 => off,
+                    d if d < 1e-6 => noise * random::signed_magnitude(9, w.to_bits()) / 1.5,
+                    _ => aside,
+                };
+                2.0 * w + by
+            };
+            let (report, _) = squares(&[HOME], tolerance, gradient);
+            (report.evidence.verdict[0], report.evidence.bound[0])
+        };
+        // Beyond what is allowed by some four times the noise: its own rounding, and no more.
+        let allowed = 5.0;
+        for (tolerance, noise, is_large) in [(1e-9, 8e-10, true), (1e-13, 1e-13, false)] {
+            let off = tolerance * allowed + 3.5 * noise;
+            let (open, bound) = verdict(tolerance, off, noise, 0.0);
+            assert_eq!(open, Verdict::Undecided, "{tolerance:e}");
+            assert!(bound > 3.5 * noise && bound < 20.0 * noise, "{bound:e}");
+            let wrong = tolerance * allowed + 20.0 * noise;
+            assert_eq!(verdict(tolerance, wrong, noise, 0.0).0, Verdict::Wrong, "{tolerance:e}");
+            // What is large beside a rounding must be right all around.
+            let expected = if is_large { Verdict::Wrong } else { Verdict::Undecided };
+            assert_eq!(verdict(tolerance, off, noise, 1e-3).0, expected, "{tolerance:e}");
+        }
+    }
+
+    #[test]
+    fn of_many_wrong_components_some_are_confirmed_by_differences() {
+        let calls = |count: usize| {
+            let at: Vec<f64> = (0..count).map(|k| 0.5 + 0.01 * k as f64).collect();
+            let (report, calls) = squares(&at, 1e-9, |_, w| 3.0 * w);
+            assert!(report.evidence.verdict.iter().all(|v| *v == Verdict::Wrong));
+            calls
+        };
+        let (few, all, twice, many) =
+            (calls(1), calls(CONFIRMED), calls(2 * CONFIRMED), calls(4 * CONFIRMED));
+        // As many lines, however many are wrong; the rest is the tape's word.
+        let each = (all - few) / (CONFIRMED - 1);
+        assert!(each >= 2, "{few} {all}");
+        assert!(
+            twice.abs_diff(all) <= 2 * each && many.abs_diff(all) <= 2 * each,
+            "{all} {twice} {many}"
+        );
+    }
+
+    #[test]
+    fn the_component_that_was_drawn_otherwise_is_named() {
+        let mut w = (vec![1.0, 2.0], vec![3.0, 4.0]);
+        let mut on_tape = (
+            vec![1.0, 2.0].into_iter().map(Var::from).collect::<Vec<Var>>(),
+            vec![Var::from(3.0), Var::from(5.0)],
+        );
+        let forwards = (|_: &(Vec<f64>, Vec<f64>)| 1.0, |_: &(Vec<Var>, Vec<Var>)| Var::from(1.0));
+        let settings = Settings::new();
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, |w| w.clone());
+        let Some(Failure::DrawsDiffer { component, values }) = &report.failure else {
+            panic!("{report}")
+        };
+        assert_eq!((component.as_str(), *values), ("theta.1[1]", (4.0, 5.0)));
+    }
+
+    #[test]
+    fn along_a_tangent_the_bounds_of_all_parts_add_up() {
+        fn outputs<F: num_traits::Float>(w: &[F]) -> Vec<F> {
+            vec![w[0] + w[1], w[0] * w[1] * w[1] / (w[0] + w[1]), w[1].exp()]
+        }
+        let draw = |_: &mut Draw| vec![0.7, 1.9];
+        let eval = |w: Vec<f64>, probe: &mut Probe| {
+            let tangent = probe.tangent(0, &w);
+            if probe.value(outputs(&w)) {
+                probe.gradient(vec![tangent[0] + tangent[1]; 3]);
+            }
+            w
+        };
+        let wrt = |w: &mut Vec<f64>, places: &mut Places<'_>| places.place("w", w);
+        let plain = problem(draw, wrt, eval);
+        let taped = problem(
+            |_: &mut Draw| vec![Var::from(0.7), Var::from(1.9)],
+            |w: &mut Vec<Var>, places: &mut Places<'_>| places.place("w", w),
+            |w: Vec<Var>, probe: &mut Probe| {
+                probe.value(outputs(&w));
+                w
+            },
+        );
+        let case = crate::case::Case::new(0, 0);
+        let mut state =
+            State::draw(plain.session(), &case, Convention::default()).expect("a state");
+        state.examine("w").expect("a function");
+        assert_eq!(state.form, Form::Tangent);
+        let mut on_tape = OnTape { session: taped.session(), same_draw: false };
+        let recorded = on_tape.record(&mut state).expect("it runs").expect("on the tape");
+        let roundings = recorded.roundings(&state);
+        let tangent = state.tangent().to_vec();
+        for (j, id) in recorded.ids.iter().enumerate() {
+            let seed = [(id.expect("a variable"), 1.0)];
+            let (row, rounded) = (Tape::sweep(&seed), Tape::roundings(&seed));
+            let along = |values: &[f64]| -> f64 {
+                values.iter().zip(&tangent).map(|(v, t)| v.abs() * t.abs()).sum()
+            };
+            let sum: f64 = row.gradient.iter().zip(&tangent).map(|(d, t)| d * t).sum();
+            let close = |a: f64, b: f64| {
+                assert!((a - b).abs() <= 1e-12 * a.abs().max(b.abs()), "{j}: {a:e} is not {b:e}");
+            };
+            close(recorded.derivative[j], sum);
+            // Of the two products and their sum a rounding each, beside what the row has itself.
+            close(
+                recorded.bound[j],
+                along(&row.bounds) + 3.0 * Var::ROUNDOFF * along(&row.gradient),
+            );
+            close(roundings[j], along(&rounded));
+        }
+        // A product is rounded, and a sum of two variables is not.
+        assert!(recorded.bound[1] > recorded.bound[0] && roundings[1] > 0.0);
+    }
 }
