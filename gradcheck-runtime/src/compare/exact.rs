@@ -1000,4 +1000,98 @@ mod tests {
         // A product is rounded, and a sum of two variables is not.
         assert!(recorded.bound[1] > recorded.bound[0] && roundings[1] > 0.0);
     }
+
+    /// The square of a max pool, and a bias that moves all of it, at inputs that tie.
+    #[test]
+    fn where_a_tie_moves_as_one_there_is_a_derivative() {
+        fn pooled<F: num_traits::Float>(x: &[F], b: F) -> F {
+            let most = x.iter().fold(F::neg_infinity(), |most, &x| most.max(x + b));
+            most * most + b
+        }
+        type Parameters<F> = (Vec<F>, F);
+        let check = |of_bias: &dyn Fn(f64, usize) -> f64| {
+            let mut w: Parameters<f64> = (vec![0.3; 4], 0.8);
+            let mut on_tape: Parameters<Var> = (vec![Var::from(0.3); 4], Var::from(0.8));
+            let forwards =
+                (|w: &Parameters<f64>| pooled(&w.0, w.1), |w: &Parameters<Var>| pooled(&w.0, w.1));
+            // To the last of the largest; the tape takes the first.
+            let gradient = |(x, b): &Parameters<f64>| -> Parameters<f64> {
+                let most = x.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x + b));
+                let last = x.iter().rposition(|&x| x + b == most).expect("one is the largest");
+                let ties = x.iter().filter(|&&x| x + b == most).count();
+                let mut dx = vec![0.0; x.len()];
+                dx[last] = 2.0 * most;
+                (dx, of_bias(2.0 * most, ties))
+            };
+            let settings = Settings::new().tolerance(1e-12);
+            let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+            assert!(report.failure.is_none(), "{report}");
+            report.evidence
+        };
+        let right = check(&|slope, _| slope + 1.0);
+        assert_eq!(right.verdict[4], Verdict::Agrees);
+        assert!(!right.verdict.contains(&Verdict::Wrong), "{:?}", right.verdict);
+        // To every one of them, which is right wherever they are apart.
+        let wrong = check(&|slope, ties| slope * ties as f64 + 1.0);
+        assert_eq!(wrong.verdict[4], Verdict::Wrong);
+        assert_eq!(wrong.verdict[..4], right.verdict[..4]);
+        assert!((wrong.numeric[4] - 3.2).abs() < 1e-12);
+        assert!((1e-18..1e-10).contains(&wrong.bound[4]), "{:e}", wrong.bound[4]);
+    }
+
+    #[test]
+    fn every_call_is_counted_and_few_are_made() {
+        let calls = std::cell::Cell::new(0);
+        let mut w = vec![0.5, -1.25, 2.0];
+        let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+        let forwards = (
+            |w: &Vec<f64>| {
+                calls.set(calls.get() + 1);
+                w.iter().map(|w| w * w * w).sum::<f64>()
+            },
+            |w: &Vec<Var>| {
+                calls.set(calls.get() + 1);
+                w.iter().fold(Var::from(0.0), |sum, &w| sum + w * w * w)
+            },
+        );
+        let gradient = |w: &Vec<f64>| w.iter().map(|w| 3.0 * w * w).collect::<Vec<f64>>();
+        let settings = Settings::new().tolerance(1e-12);
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+        assert_eq!(report.counts().agreed, 3);
+        assert_eq!(report.forward_calls + report.gradient_calls, calls.get());
+        // The state's own, one on the tape, and a plain difference that settles the rest.
+        assert!(report.forward_calls <= 8, "{}", report.forward_calls);
+    }
+
+    /// A forward that is constant but for a slope that only the numbers have, not the tape.
+    #[test]
+    fn a_slope_that_the_tape_does_not_see_refutes_it() {
+        let check = |slope: f64, seen: f64| {
+            let mut w = vec![0.7, -1.1];
+            let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+            // The value is the same; the derivative on the tape is that of `seen`.
+            let forwards = (
+                move |w: &Vec<f64>| w.iter().map(|w| slope * (w.sin())).sum::<f64>(),
+                move |w: &Vec<Var>| {
+                    w.iter().fold(Var::from(0.0), |sum, &w| {
+                        let own = num_traits::Float::sin(w);
+                        let still = slope * own.value() - seen * own.value();
+                        sum + own * Var::from(seen) + Var::from(still)
+                    })
+                },
+            );
+            let gradient =
+                move |w: &Vec<f64>| w.iter().map(|w| slope * w.cos()).collect::<Vec<_>>();
+            let settings = Settings::new().tolerance(1e-7);
+            check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient)
+        };
+        let refuted = |report: &StateReport| report.notes.iter().any(|note| note.contains(REFUTED));
+        for slope in [1.0, 1e-3, 30.0] {
+            let right = check(slope, slope);
+            assert!(!refuted(&right) && !right.is_wrong(), "{slope}: {right}");
+            // Off by a thousandth: the difference is believed, and the gradient with it.
+            let blind = check(slope, 1.001 * slope);
+            assert!(refuted(&blind) && !blind.is_wrong(), "{slope}: {blind} {:?}", blind.notes);
+        }
+    }
 }
