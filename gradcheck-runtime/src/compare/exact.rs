@@ -857,7 +857,7 @@ mod tests {
 
     use crate::check::{StateReport, check_exact_at};
     use crate::probe::{Places, Probe};
-    use crate::problem::{Problem, problem};
+    use crate::problem::{Here, Problem, problem};
     use crate::settings::Convention;
 
     /// `sum w^2` with a gradient that is given.
@@ -933,11 +933,9 @@ mod tests {
 
     #[test]
     fn the_component_that_was_drawn_otherwise_is_named() {
-        let mut w = (vec![1.0, 2.0], vec![3.0, 4.0]);
-        let mut on_tape = (
-            vec![1.0, 2.0].into_iter().map(Var::from).collect::<Vec<Var>>(),
-            vec![Var::from(3.0), Var::from(5.0)],
-        );
+        let mut w = (vec![1.0, 2.0], vec![3.0, 4.0, 6.0]);
+        let on_tape = |w: &[f64]| w.iter().map(|&w| Var::from(w)).collect::<Vec<Var>>();
+        let mut on_tape = (on_tape(&[1.0, 2.0]), on_tape(&[3.0, 5.0, 6.0]));
         let forwards = (|_: &(Vec<f64>, Vec<f64>)| 1.0, |_: &(Vec<Var>, Vec<Var>)| Var::from(1.0));
         let settings = Settings::new();
         let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, |w| w.clone());
@@ -1093,5 +1091,210 @@ mod tests {
             let blind = check(slope, 1.001 * slope);
             assert!(refuted(&blind) && !blind.is_wrong(), "{slope}: {blind} {:?}", blind.notes);
         }
+    }
+
+    // ---- Aside ----------------------------------------------------------------------------------
+
+    /// What [`Aside`] is asked about: `sum w^2` at these parameters, with this gradient.
+    struct Scene {
+        at: Vec<f64>,
+        /// Derivatives on the tape are so many times too large.
+        tape: f64,
+        /// Whether the tape met a tie at the state.
+        tied: bool,
+        verdict: Verdict,
+        excused: Vec<usize>,
+        disputed: Vec<usize>,
+    }
+
+    impl Scene {
+        fn new(at: &[f64]) -> Scene {
+            Scene {
+                at: at.to_vec(),
+                tape: 1.0,
+                tied: false,
+                verdict: Verdict::Undecided,
+                excused: Vec::new(),
+                disputed: Vec::new(),
+            }
+        }
+
+        /// Bounds of a quarter, roundings of the formula of an eighth, a tolerance of a thousandth.
+        fn play<T>(
+            &self,
+            gradient: impl Fn(usize, f64) -> f64,
+            act: impl FnOnce(Aside<'_, '_>, &mut State<'_>, &mut Evidence) -> T,
+        ) -> (T, Evidence) {
+            let (mut w, tape) = (self.at.clone(), self.tape);
+            let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+            let count = w.len();
+            let session = Box::new(Here {
+                parameters: &mut w,
+                forward: |w: &Vec<f64>| w.iter().map(|w| w * w).sum::<f64>(),
+                gradient: |w: &Vec<f64>| {
+                    let own = w.iter().enumerate().map(|(i, &w)| gradient(i, w));
+                    own.collect::<Vec<f64>>()
+                },
+            });
+            let taped = Here {
+                parameters: &mut on_tape,
+                forward: move |w: &Vec<Var>| {
+                    w.iter().fold(Var::from(0.0), |sum, &w| {
+                        let (own, value) = (w * w, w.value() * w.value());
+                        sum + own * Var::from(tape) + Var::from(value - tape * value)
+                    })
+                },
+                gradient: |_: &Vec<Var>| 0.0,
+            };
+            let case = crate::case::Case::new(0, 0);
+            let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+            let analytic = state.examine("w").expect("a function");
+            let settings = Settings::new().tolerance(1e-3);
+            let note = Note { event: Event::Tie, operation: "max", value: 0.0 };
+            let home = Recorded {
+                derivative: self.at.iter().map(|w| 2.0 * w).collect(),
+                bound: vec![0.25; count],
+                ids: Vec::new(),
+                doubt: self.tied.then_some(note),
+                stepped: false,
+            };
+            let mut evidence = unjudged(&state, &settings, analytic, 0);
+            evidence.numeric = home.derivative.clone().into();
+            evidence.bound = vec![0.5; count].into();
+            evidence.verdict = vec![self.verdict; count];
+            let suspects = Suspects {
+                wrong: Vec::new(),
+                excused: self.excused.clone(),
+                own: vec![0.125; count],
+            };
+            let near = Near { components: (0..count).collect(), disputed: self.disputed.clone() };
+            let mut on_tape = OnTape { session: Box::new(taped), same_draw: true };
+            let aside = Aside {
+                settings: &settings,
+                on_tape: &mut on_tape,
+                home: &home,
+                suspects,
+                near,
+                own: vec![0.125; count],
+            };
+            let result = act(aside, &mut state, &mut evidence);
+            (result, evidence)
+        }
+
+        fn judged(&self, gradient: impl Fn(usize, f64) -> f64) -> (bool, Evidence) {
+            self.play(gradient, |aside, state, evidence| {
+                aside.judge(state, evidence).expect("it runs everywhere")
+            })
+        }
+    }
+
+    fn noise(w: f64) -> f64 {
+        random::signed_magnitude(9, w.to_bits()) / 1.5
+    }
+
+    #[test]
+    fn aside_a_component_is_right_wrong_or_neither() {
+        let look = |scene: &Scene, factor: f64, by: f64| {
+            let gradient = move |_: usize, w: f64| factor * 2.0 * w + by * noise(w);
+            let act = |mut aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let mut right = vec![false; 2];
+                let analytic = evidence.analytic.to_vec();
+                let found = aside.look(state, evidence, &analytic, &mut right);
+                (right, found.expect("on the tape").1, aside.own[0])
+            };
+            scene.play(gradient, act).0
+        };
+        // Derivatives of 5 and -0.5; a thousandth of the sum is allowed.
+        let scene = Scene::new(&[2.5, -0.25]);
+        let still = 0.125;
+        assert_eq!(look(&scene, 1.0019, 0.0), (vec![true; 2], Vec::new(), still));
+        assert_eq!(look(&scene, 1.0021, 0.0), (vec![false; 2], vec![0, 1], still));
+        assert_eq!(look(&scene, 0.9979, 0.0), (vec![false; 2], vec![0, 1], still));
+        // Its own rounding is no fault, and no proof.
+        assert_eq!(look(&scene, 1.0021, 0.5), (vec![false; 2], Vec::new(), still));
+        // That is noted where the state itself ties, and here nothing does.
+        let tied = Scene { tied: true, ..Scene::new(&[2.5, -0.25]) };
+        let (_, _, own) = look(&tied, 1.0, 0.5);
+        assert!(own > 1.0 && own < 5.0, "{own}");
+    }
+
+    #[test]
+    fn a_difference_aside_refutes_a_tape_that_is_off() {
+        let refuted = |tape: f64, component: usize| {
+            let scene = Scene { tape, ..Scene::new(&[2.5, -0.25]) };
+            let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let there = Recorded {
+                    derivative: vec![tape * 5.0, tape * -0.5],
+                    bound: vec![0.0; 2],
+                    ids: Vec::new(),
+                    doubt: None,
+                    stepped: false,
+                };
+                let analytic = evidence.analytic.to_vec();
+                aside.is_refuted(state, &there, &analytic, component)
+            };
+            scene.play(|_, w| 2.0 * w, act).0
+        };
+        for component in [0, 1] {
+            assert!(!refuted(1.0, component) && refuted(1.1, component), "{component}");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_aside_is_the_verdict() {
+        let at = [2.5, -0.25];
+        let wrong = |_: usize, w: f64| 3.0 * w;
+        let right = |_: usize, w: f64| 2.0 * w;
+        // Wrong all around: by what was seen there, without the rounding at the state.
+        let (holds, evidence) = Scene::new(&at).judged(wrong);
+        assert_eq!((holds, evidence.verdict), (true, vec![Verdict::Wrong; 2]));
+        assert_eq!([evidence.bound[0], evidence.bound[1]], [0.375; 2]);
+        // Right all around: on a kink, if the state ties or a difference called it wrong there.
+        let (_, evidence) = Scene::new(&at).judged(right);
+        assert_eq!(evidence.verdict, [Verdict::Undecided; 2]);
+        assert_eq!([evidence.bound[0], evidence.bound[1]], [0.5; 2]);
+        let accused = Scene { verdict: Verdict::Wrong, ..Scene::new(&at) };
+        assert_eq!(accused.judged(right).1.verdict, [Verdict::Kink; 2]);
+        let tied = Scene { tied: true, ..Scene::new(&at) };
+        assert_eq!(tied.judged(right).1.verdict, [Verdict::Kink; 2]);
+        // Neither: nothing is known, on a kink or off it.
+        let noisy = |_: usize, w: f64| 2.0 * w * 1.0021 + 0.5 * noise(w);
+        assert_eq!(accused.judged(noisy).1.verdict, [Verdict::Undecided; 2]);
+        // The tape is off: it may not accuse.
+        let blind = Scene { tape: 1.1, ..Scene::new(&at) };
+        assert!(!blind.judged(right).0);
+        // A difference disputes the tape, and the gradient is right beside it: no kink.
+        let disputed = Scene { disputed: vec![1], ..Scene::new(&at) };
+        assert!(!disputed.judged(right).0);
+        assert!(disputed.judged(wrong).0 && disputed.judged(noisy).0);
+    }
+
+    #[test]
+    fn a_smooth_line_through_a_tie_has_one_derivative() {
+        let smooth = |scene: &Scene, by: f64| {
+            let gradient = move |i: usize, w: f64| 2.0 * w + if i == 0 { by } else { 0.0 };
+            let (_, evidence) = scene.play(gradient, |aside, state, evidence| {
+                aside.judge_smooth(state, evidence);
+            });
+            (evidence.verdict[0], evidence.bound[0])
+        };
+        let scene = || Scene {
+            tied: true,
+            verdict: Verdict::Kink,
+            excused: vec![0],
+            ..Scene::new(&[2.5, -0.25])
+        };
+        // Beyond a thousandth of the sum of both, the tape's bound and the formula's rounding.
+        let limit = |by: f64| 1e-3 * (10.0 + by) + 0.25 + 0.125;
+        let kink = (Verdict::Kink, 0.5);
+        assert_eq!(smooth(&scene(), 0.384), kink);
+        assert!(limit(0.384) > 0.384 && limit(0.387) < 0.387);
+        assert_eq!(smooth(&scene(), 0.387), (Verdict::Wrong, 0.375));
+        assert_eq!(smooth(&scene(), -0.4), (Verdict::Wrong, 0.375));
+        assert_eq!(smooth(&scene(), -6.0), (Verdict::Wrong, 0.375));
+        // Where it was called something else, or was never excused, it stays that.
+        let undecided = Scene { verdict: Verdict::Undecided, ..scene() };
+        assert_eq!(smooth(&undecided, 1.0).0, Verdict::Undecided);
+        assert_eq!(smooth(&Scene { excused: vec![1], ..scene() }, 1.0), kink);
     }
 }
