@@ -257,6 +257,7 @@ impl Kernel {
                 return;
             }
         }
+        self.widen(line, targets, estimates);
         self.judge(targets, estimates, true);
         let mut known: Vec<f64> = targets.iter().map(|target| target.noise.level).collect();
         if !self.brief && estimates.iter().any(Estimate::is_grave) {
@@ -384,6 +385,31 @@ impl Kernel {
             }
         }
         done
+    }
+
+    /// While rounding is what limits the answer, wider steps than the coordinate's own scale.
+    fn widen(&mut self, line: &mut dyn Line, targets: &[Target], estimates: &mut [Estimate]) {
+        let limit = line.scale().max(1.0) / 16.0;
+        loop {
+            let Some(widest) = self.usable().map(|level| level.step).reduce(f64::max) else {
+                return;
+            };
+            let open = |(j, e): (usize, &Estimate)| {
+                let noise = self.levels[self.used - 1].central_noise(j, targets[j].noise);
+                e.finding == Finding::Undecided && e.bound <= 4.0 * noise
+            };
+            if widest * 16.0 > limit || !estimates.iter().enumerate().any(open) {
+                return;
+            }
+            let added = self.sample(line, widest * 16.0);
+            // Out of the function's domain: no wider step will do either.
+            if !self.levels[added].usable {
+                return;
+            }
+            if self.judge(targets, estimates, false) {
+                return;
+            }
+        }
     }
 
     /// Best central and one-sided derivatives of output `j` from the levels at hand.
