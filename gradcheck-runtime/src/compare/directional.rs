@@ -25,6 +25,9 @@ use crate::ray::Ray;
 use crate::settings::Settings;
 use crate::state::State;
 
+#[cfg(test)]
+mod rungs;
+
 /// Forwards that finding the wrong components of one state may take.
 const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.

@@ -146,6 +146,65 @@ fn two_steps_make_a_reading() {
     assert!(error <= reading.central.bound && reading.central.bound < 1e-3, "{reading:?}");
 }
 
+/// Three times the step, with noise that grows from a step of its own on, as far as a domain.
+struct Growing {
+    scale: f64,
+    noise: f64,
+    /// Where the rounding of the values passes the noise near the state; it grows as the square.
+    from: f64,
+    domain: f64,
+    widest: f64,
+}
+
+impl Line for Growing {
+    fn outputs(&self) -> usize {
+        1
+    }
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+        self.widest = self.widest.max(t.abs());
+        (y[0], floor[0]) = (3.0 * t, self.noise * (t / self.from).powi(2));
+        (t.abs() <= self.domain).then_some(t)
+    }
+    fn scale(&self) -> f64 {
+        self.scale
+    }
+    fn roundoff(&self) -> f64 {
+        0.5 * f64::EPSILON
+    }
+    fn magnitude(&self) -> f64 {
+        self.scale
+    }
+}
+
+#[test]
+fn a_small_coordinate_takes_wider_steps_against_noise() {
+    // The widest step of a coordinate of this scale, in units of the ladder's own.
+    let widest = |scale: f64, noise: f64, from: f64, domain: f64, analytic: f64| {
+        let top = scale / 32.0;
+        let mut line =
+            Growing { scale, noise, from: from * top, domain: domain * top, widest: 0.0 };
+        let mut kernel = Kernel::default();
+        kernel.brief(true);
+        let mut estimates = Vec::new();
+        let target = wanted(analytic, 1e-9, noise);
+        kernel.differentiate(&mut line, 1e-7, &[target], &mut estimates);
+        ((line.widest / top).round(), estimates[0].finding)
+    };
+    let (all, grows) = (f64::INFINITY, 1.0 / 16.0);
+    // Sixteen times as wide each time, while that is within a sixteenth of one, or of the scale.
+    assert_eq!(widest(0.01, 1e-9, grows, all, 3.0), (16.0, Finding::Undecided));
+    assert_eq!(widest(1e-3, 1e-9, grows, all, 3.0), (256.0, Finding::Undecided));
+    assert_eq!(widest(0.1, 1e-7, grows, all, 3.0), (16.0, Finding::Undecided));
+    assert_eq!(widest(0.2, 1e-7, grows, all, 3.0), (1.0, Finding::Undecided));
+    assert_eq!(widest(4.0, 1e-6, grows, all, 3.0), (1.0, Finding::Undecided));
+    // As far as there is a value; the step beyond was asked for, and no other.
+    assert_eq!(widest(1e-3, 1e-9, grows, 2.0, 3.0), (16.0, Finding::Undecided));
+    // Not where the noise of the widest step is far below what leaves it open, nor where nothing
+    // is open.
+    assert_eq!(widest(0.01, 1e-9, all, all, 3.0), (1.0, Finding::Undecided));
+    assert_eq!(widest(0.01, 1e-17, grows, all, 3.0), (0.0, Finding::Agrees));
+}
+
 // ---- Readings -------------------------------------------------------------------------------
 
 #[test]
