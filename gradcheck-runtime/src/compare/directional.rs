@@ -26,6 +26,8 @@ use crate::settings::Settings;
 use crate::state::State;
 
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod rungs;
 
 /// Forwards that finding the wrong components of one state may take.

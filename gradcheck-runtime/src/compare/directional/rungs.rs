@@ -32,10 +32,18 @@ const OF_THREE: Asked = Asked { analytic: 3.0, noise: 0.0, tolerance: 1e-3, clea
 /// The slope that is found, without the user's own rounding in its bound, and the step that the
 /// next one is to begin with.
 fn found(case: Asked, steps: &Steps) -> (Slope, usize) {
+    let (slope, search) = searched(case, steps);
+    (slope, search.clear)
+}
+
+fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
     let entry = entry(TAG, 0);
     let (widest, _) = widest_and_usual();
     let forward = |w: &Vec<f64>| {
         let t = w[0] / entry;
+        if t == 0.0 {
+            return 0.0;
+        }
         let away = |k: &usize| (t.abs() / (widest * RUNGS[*k])).ln().abs();
         let (slope, gap) =
             steps[(0..COUNT).min_by(|a, b| away(a).total_cmp(&away(b))).expect("steps")];
@@ -56,10 +64,10 @@ fn found(case: Asked, steps: &Steps) -> (Slope, usize) {
     assert!((slope.analytic - case.analytic).abs() <= 1e-15 * case.analytic.abs());
     assert!((slope.reference - 2.0 * case.analytic.abs()).abs() <= 1e-15 * slope.reference);
     slope.bound -= 16.0 * state.primal.roundoff() * slope.reference;
-    (slope, search.clear)
+    (slope, search)
 }
 
-fn search(state: &mut State<'_>, settings: &Settings, level: f64) -> Search {
+pub(super) fn search(state: &mut State<'_>, settings: &Settings, level: f64) -> Search {
     let mut bench = bench(state, settings);
     bench.noise[0] = Noise { level, ratio: 0.0 };
     Search {
@@ -286,4 +294,103 @@ fn in_the_end_the_narrow_steps_must_persist() {
     // With jumps of more than a thousandth, the same on no two steps, it may be a kink.
     let growing = [2e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3];
     assert_eq!(ended([1.0, 0.7, 1.3], growing).verdict, Verdict::Kink);
+}
+
+#[test]
+fn what_two_steps_apart_in_their_noise_say_is_that_of_the_wider() {
+    let mut by = [1.0; COUNT];
+    by[1] = 0.96;
+    let (slope, _) = found(Asked { noise: 0.02, ..OF_THREE }, &off(by, NO_GAPS));
+    is(&slope, Verdict::Wrong, 2.0, 0.02);
+}
+
+#[test]
+fn gaps_that_do_not_fall_with_the_step_are_noise() {
+    // Times the step, the gap is to fall by more than four tenths.
+    let steady = |second: f64, noise: f64| {
+        let mut gaps = [second; COUNT];
+        gaps[0] = 1.0;
+        let (slope, search) = searched(Asked { noise, ..OF_THREE }, &off([0.5; COUNT], gaps));
+        (search.is_steady, slope.verdict)
+    };
+    assert!(steady(1.18, 0.0).0 && !steady(1.22, 0.0).0 && !steady(-1.22, 0.0).0);
+    // And to be more than twice the noise.
+    assert!(steady(1.3, 0.33).0 && !steady(1.3, 0.32).0);
+    // It is in the bound of what follows: half a difference within it is none.
+    let loud = |k: usize| 1.0 / RUNGS[k];
+    let (slope, _) = found(OF_THREE, &off([0.5; COUNT], std::array::from_fn(loud)));
+    assert_eq!(slope.verdict, Verdict::Undecided);
+    assert!(slope.bound >= loud(1), "{slope:?}");
+    // A gap that falls with the square of the step is that of a smooth forward, whatever a wide
+    // step had shown.
+    let then = |third: f64| {
+        let mut gaps = NO_GAPS;
+        (gaps[0], gaps[1]) = (0.1, 0.2);
+        gaps[3] = gaps[1] / 8.0 * third;
+        searched(OF_THREE, &off([2.5, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0], gaps)).1.is_steady
+    };
+    assert!(then(1.04) && then(0.96) && !then(1.06) && !then(0.94));
+}
+
+#[test]
+fn the_least_curvature_seen_is_kept() {
+    let mut gaps = NO_GAPS;
+    gaps[0] = 0.25;
+    let case = Asked { noise: 1e-3, ..OF_THREE };
+    let (_, search) = searched(case, &off([0.0; COUNT], gaps));
+    close(search.curvature, (0.25 + 2e-3) / widest_and_usual().0);
+}
+
+#[test]
+fn a_wide_bound_agrees_for_want_of_a_better_one() {
+    // What is extrapolated by so much has a fiftieth of it for a bound.
+    let loose = |first: f64, later: f64, tolerance: f64| {
+        let mut by = [0.0; COUNT];
+        // Off by three quarters of that.
+        by[1] = first * (1.0 + 0.015);
+        by[0] = by[1] + 3.0 * first;
+        by[4] = later * (1.0 + 0.015);
+        by[3] = by[4] + 15.0 * later;
+        (by[5], by[6]) = (-60.0, 90.0);
+        found(Asked { tolerance, ..OF_THREE }, &off(by, NO_GAPS)).0
+    };
+    for (first, later) in [(0.1, 0.05), (0.05, 0.1)] {
+        let slope = loose(first, later, 1e-3);
+        assert_eq!(slope.verdict, Verdict::Agrees, "{slope:?}");
+        close(slope.bound, 0.02 * 0.05);
+        assert_eq!(loose(first, later, 1e-4).verdict, Verdict::Undecided);
+    }
+}
+
+#[test]
+fn nothing_agrees_with_nothing() {
+    let of = |slope: f64, noise: f64, analytic: f64| {
+        let case = Asked { analytic, noise, ..OF_THREE };
+        found(case, &[(slope, 0.0); COUNT]).0
+    };
+    is(&of(0.0, 1e-8, 0.0), Verdict::Agrees, 0.0, 1e-8);
+    // A slope within its noise is not nothing.
+    assert_eq!(of(1e-9, 1e-8, 0.0).verdict, Verdict::Undecided);
+    // A forward that stands still says nothing of a slope.
+    let still = of(0.0, 1e-8, 3.0);
+    assert_eq!(
+        (still.verdict, still.numeric, still.bound),
+        (Verdict::Undecided, 0.0, f64::INFINITY)
+    );
+    // One side alone that stands still is a kink.
+    let one_sided = found(OF_THREE, &[(0.75, 1.5); COUNT]).0;
+    is(&one_sided, Verdict::Kink, 0.75, 1.5);
+}
+
+#[test]
+fn one_step_alone_says_nothing() {
+    let inside = |steps: &[usize]| {
+        let all = std::array::from_fn(|k| (if steps.contains(&k) { 2.0 } else { f64::NAN }, 0.0));
+        found(OF_THREE, &all).0
+    };
+    let one = inside(&[4]);
+    assert!(one.verdict == Verdict::Undecided && one.numeric.is_nan(), "{one:?}");
+    // Two that are no neighbours, and say the same.
+    is(&inside(&[3, 5]), Verdict::Wrong, 2.0, 0.0);
+    is(&inside(&[4, 5]), Verdict::Wrong, 2.0, 0.0);
 }
