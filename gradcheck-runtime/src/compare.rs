@@ -321,9 +321,11 @@ fn acquit(
     for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
         let i = suspect.component;
         let hidden = match evidence.numeric[i] == 0.0 {
-            true => STILL * reach,
-            false => STAIRS * stairs,
-        } / state.scale_of(i);
+            // Of other components than one for each parameter there is no scale.
+            _ if !scalar => 0.0,
+            true => STILL * reach / state.scale_of(i),
+            false => STAIRS * stairs / state.scale_of(i),
+        };
         let jumps = own > hidden && own > rounding * size;
         let own = own.max(hidden);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);

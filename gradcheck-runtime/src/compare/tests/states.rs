@@ -73,6 +73,12 @@ fn a_jacobian_is_judged_by_its_components_whatever_the_method() {
     assert_eq!((evidence.verdict, evidence.directions.len()), (vec![AGREES; 4], 0));
     let wrong = verdicts(at, &settings, forward, jacobian(1e-3));
     assert_eq!(wrong, [AGREES, AGREES, Verdict::Wrong, AGREES]);
+    // The last component of more than there are parameters, where the forward stands still.
+    let still = |w: &Vec<f64>| {
+        ndarray::Array2::from_shape_vec((2, 2), vec![w[1], w[0], w[0].cos(), 0.5]).expect("as many")
+    };
+    let wrong = verdicts(vec![0.5, -1.5], &settings, forward, still);
+    assert_eq!(wrong, [AGREES, AGREES, AGREES, Verdict::Wrong]);
 }
 
 /// So large that differences are left with too few digits, and fits are not.
