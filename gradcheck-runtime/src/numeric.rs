@@ -925,7 +925,10 @@ fn scatter(line: &mut dyn Line, start: f64, spacing: f64) -> Vec<Option<Noise>> 
     static PLACES: LazyLock<Vec<f64>> = LazyLock::new(|| {
         (0..POINTS).map(|k| 0.5 + k as f64 + random::unit(0x7363_6174, k as u64)).collect()
     });
-    static QUINTIC: LazyLock<Basis> = LazyLock::new(|| Basis::powers(&PLACES, 5));
+    static QUINTIC: LazyLock<Basis> = LazyLock::new(|| {
+        let places: Vec<f64> = PLACES.iter().map(|place| place / POINTS as f64).collect();
+        Basis::powers(&places, 5)
+    });
     let outputs = line.outputs();
     let steps = PLACES.iter().map(|place| start + spacing * place);
     let Some(Samples { rows, floors, .. }) = Samples::take(line, steps) else {
