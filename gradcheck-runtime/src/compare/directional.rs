@@ -62,9 +62,10 @@ pub(super) fn directional(
     probes: u32,
     sample: usize,
 ) -> Result<Evidence, Failure> {
-    let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric = Column::like(&evidence.analytic);
-    evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
+    let bound = Column::of_one(f64::INFINITY, analytic.len());
+    let analytic = Arc::new(analytic);
+    let unknown = [Column::like(&analytic), bound];
+    let mut evidence = unjudged(state, settings, analytic, steps, unknown);
     let mut search = Search {
         bench: bench(state, settings),
         scales: state.block_scales(),
@@ -139,10 +140,7 @@ pub(super) fn directional(
     }
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
-    let open = |i| evidence.verdict[i] == Verdict::Undecided && evidence.bound[i].is_finite();
-    if evidence.bound.own(0..evidence.analytic.len()).any(open) {
-        lenient(&mut evidence, search.bench.around(state));
-    }
+    lenient(&mut evidence, |open| search.bench.around_at(state, open));
     Ok(evidence)
 }
 
