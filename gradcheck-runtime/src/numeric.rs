@@ -1112,6 +1112,10 @@ pub(crate) fn inner_roundoff(line: &mut dyn Line, roundoff: f64) -> f64 {
         for (ratio, there) in least.iter_mut().zip(scatter_at(line, side, side * 1e-5, INNER)) {
             *ratio = ratio.min(there.map_or(1.0, |there| there.ratio));
         }
+        // The other side cannot make it more.
+        if least.iter().all(|&ratio| ratio <= INNER) {
+            break;
+        }
     }
     let coarse = least.into_iter().filter(|&ratio| ratio > INNER);
     roundoff * coarse.fold(1.0, f64::max)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Bench, unjudged};
 use crate::case::Draw;
-use crate::evidence::{Evidence, Verdict, norm};
+use crate::evidence::{Column, Evidence, Verdict, norm};
 use crate::failure::Failure;
 use crate::flatten::Scalar as _;
 use crate::layout::{SetAll, Tree};
@@ -90,13 +90,12 @@ pub(crate) fn judge(
             return super::judge(state, settings, analytic, steps, cases);
         }
     };
-    let mut evidence = unjudged(state, settings, analytic, steps);
+    let told = [&recorded.derivative, &recorded.bound].map(|column| column.clone().into());
+    let mut evidence = unjudged(state, settings, analytic, steps, told);
     if let Some(reason) = reason_to_doubt(state, settings, &recorded) {
         state.notes.push(format!("differences in place of the tape: {reason}"));
         return super::judge(state, settings, analytic_of(evidence), steps, cases);
     }
-    evidence.numeric = recorded.derivative.clone().into();
-    evidence.bound = recorded.bound.clone().into();
     let open = agree(&mut evidence);
     if !open.is_empty() {
         let suspects = allow_for_rounding(state, &mut on_tape, &recorded, &mut evidence, &open);
@@ -116,10 +115,7 @@ pub(crate) fn judge(
     {
         state.notes.push(format!("a kink of the forward: {}", describe(note)));
     }
-    if evidence.verdict.contains(&Verdict::Undecided) {
-        let around = state.around();
-        super::lenient(&mut evidence, &around);
-    }
+    super::lenient(&mut evidence, |open| state.around(Some(open)));
     Ok(evidence)
 }
 
@@ -599,7 +595,8 @@ impl Aside<'_, '_> {
         let mut asked = vec![false; gradient.len()];
         asked[component] = true;
         let line = &lines(state, &asked)[0];
-        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
+        let unknown = [Column::like(&Arc::default()), Column::like(&Arc::default())];
+        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0, unknown);
         let mut bench = super::bench(state, self.settings);
         let components = line.components(state);
         let estimates = line.measure(state, &mut bench, &evidence, &there.derivative, &components);
@@ -1158,9 +1155,8 @@ mod tests {
                 doubt: self.tied.then_some(note),
                 stepped: false,
             };
-            let mut evidence = unjudged(&state, &settings, analytic, 0);
-            evidence.numeric = home.derivative.clone().into();
-            evidence.bound = vec![0.5; count].into();
+            let told = [home.derivative.clone().into(), vec![0.5; count].into()];
+            let mut evidence = unjudged(&state, &settings, analytic, 0, told);
             evidence.verdict = vec![self.verdict; count];
             let suspects = Suspects {
                 wrong: Vec::new(),

@@ -1,5 +1,5 @@
 //! The parts that a search for wrong components is made of, each by itself.
-use super::rungs::search;
+use super::rungs::{search, unmeasured};
 use super::*;
 use crate::case::Case;
 use crate::flatten::FlattenMut;
@@ -53,9 +53,7 @@ where
     let mut state = State::draw(session, &case, Convention::default()).expect("a state");
     let analytic = state.examine("w").expect("a function");
     let settings = Settings::new().tolerance(1e-3);
-    let mut evidence = unjudged(&state, &settings, analytic, 0);
-    evidence.numeric = Column::like(&evidence.analytic);
-    evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
+    let mut evidence = unmeasured(&state, &settings, analytic);
     let level = noise * usual_step(&state) / 6.0;
     let mut search = search(&mut state, &settings, level);
     act(&mut search, &mut state, &mut evidence)
@@ -335,15 +333,16 @@ fn a_second_step_must_say_the_same() {
     for square in [0.0, 0.02, -0.02] {
         let (numeric, bound) = seen(0.5, square, 0.0, 1e-9).expect("the same");
         close(numeric, 3.0, 1e-6);
-        // Of one side, at a step four times as wide, twelve roundings; and four times the first's.
-        close(bound, (12.0 / 6.0 / 4.0 + 4.0) * 1e-9, 0.1);
+        // Of one side, at a much wider step, twelve roundings; and what the first step's are there.
+        close(bound, (12.0 / 6.0 / AGAIN + AGAIN) * 1e-9, 0.1);
     }
-    // The cube adds one at the first step and sixteen at the second; a hundredth may differ, and
+    // The cube adds one at the first step and its square at the second; a hundredth may differ, and
     // is in the bound.
-    let cube = 0.01 * 0.5 / 15.0;
+    let more = AGAIN * AGAIN - 1.0;
+    let cube = 0.01 * 0.5 / more;
     let (numeric, bound) = seen(0.5, 0.0, 0.9 * cube, 1e-9).expect("nearly the same");
     close(numeric, 3.0 + 0.9 * cube, 1e-6);
-    close(bound, 15.0 * 0.9 * cube, 1e-3);
+    close(bound, more * 0.9 * cube, 1e-3);
     assert_eq!(seen(0.5, 0.0, 1.1 * cube, 1e-9), None);
     // What the noise makes is no difference.
     assert!(seen(0.5, 0.0, 1.1 * cube, 2e-4).is_some());
@@ -351,9 +350,9 @@ fn a_second_step_must_say_the_same() {
     assert!(seen(0.5, 0.024, 0.0, 1e-9).is_some() && seen(0.5, 0.026, 0.0, 1e-9).is_none());
     // Off by ten times what is allowed and the noise: a thousandth of the sum.
     assert!(seen(0.0615, 0.0, 0.0, 1e-9).is_some() && seen(0.059, 0.0, 0.0, 1e-9).is_none());
-    let noise = (12.0 / 6.0 / 4.0 + 4.0) * 1e-2;
-    assert!(seen(10.0 * noise + 0.07, 0.0, 0.0, 1e-2).is_some());
-    assert!(seen(10.0 * noise + 0.05, 0.0, 0.0, 1e-2).is_none());
+    let noise = (12.0 / 6.0 / AGAIN + AGAIN) * 1e-2;
+    assert!(seen(10.0 * noise + 0.09, 0.0, 0.0, 1e-2).is_some());
+    assert!(seen(10.0 * noise + 0.06, 0.0, 0.0, 1e-2).is_none());
 }
 
 #[test]
@@ -396,9 +395,7 @@ fn of_a_large_square_pairs_across_the_diagonal_are_measured() {
         let mut state = State::draw(session, &case, Convention::default()).expect("a state");
         let analytic = state.examine("w").expect("a function");
         let settings = Settings::new();
-        let mut evidence = unjudged(&state, &settings, analytic, 0);
-        evidence.numeric = Column::like(&evidence.analytic);
-        evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
+        let mut evidence = unmeasured(&state, &settings, analytic);
         let mut search = search(&mut state, &settings, 1e-16);
         search.measure_block(&mut state, &mut evidence, 1);
         let all = (0..evidence.analytic.len()).filter(|&i| evidence.bound[i].is_finite());

@@ -56,8 +56,7 @@ fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
     let mut state = State::draw(session, &drawn, Convention::default()).expect("a state");
     let analytic = state.examine("w").expect("a function");
     let settings = Settings::new().tolerance(case.tolerance);
-    let mut evidence = unjudged(&state, &settings, analytic, 0);
-    evidence.numeric = Column::like(&evidence.analytic);
+    let evidence = unmeasured(&state, &settings, analytic);
     let mut search = search(&mut state, &settings, case.noise * widest / 6.0);
     search.clear = case.clear;
     let mut slope = search.slope(&mut state, &evidence, 0..1, 0..1, TAG);
@@ -65,6 +64,13 @@ fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
     assert!((slope.reference - 2.0 * case.analytic.abs()).abs() <= 1e-15 * slope.reference);
     slope.bound -= 16.0 * state.primal.roundoff() * slope.reference;
     (slope, search)
+}
+
+/// A gradient of which nothing has been measured.
+pub(super) fn unmeasured(state: &State<'_>, settings: &Settings, analytic: Vec<f64>) -> Evidence {
+    let analytic = Arc::new(analytic);
+    let unknown = [Column::like(&analytic), Column::of_one(f64::INFINITY, analytic.len())];
+    unjudged(state, settings, analytic, 0, unknown)
 }
 
 pub(super) fn search(state: &mut State<'_>, settings: &Settings, level: f64) -> Search {
@@ -326,7 +332,8 @@ fn gaps_that_do_not_fall_with_the_step_are_noise() {
     let then = |third: f64| {
         let mut gaps = [0.2 / 8.0 * third; COUNT];
         (gaps[0], gaps[1]) = (0.1, 0.2);
-        searched(OF_THREE, &off([2.5, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0], gaps)).1.is_steady
+        // Three steps, if it is not noise that they show.
+        searched(OF_THREE, &off([2.5, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0], gaps)).1.spent == 2 * 3
     };
     assert_eq!([1.04, 0.96, 1.06, 0.94].map(then), [true, true, false, false]);
 }
