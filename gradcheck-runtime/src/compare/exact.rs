@@ -1293,4 +1293,88 @@ mod tests {
         assert_eq!(smooth(&undecided, 1.0).0, Verdict::Undecided);
         assert_eq!(smooth(&Scene { excused: vec![1], ..scene() }, 1.0), kink);
     }
+
+    // ---- Rounding -------------------------------------------------------------------------------
+
+    /// What is suspected of the first of two components, whose derivatives are 5 and -0.5: it is
+    /// off by `by`, with noise of its own, and the tape knows it to `bound`. With its rounding, its
+    /// bound in the end, and the forwards that it took.
+    fn suspected(
+        by: f64,
+        own: f64,
+        bound: f64,
+        tied: bool,
+    ) -> (Vec<usize>, Vec<usize>, f64, f64, usize) {
+        let gradient = move |i: usize, w: f64| {
+            let noise = if w == 2.5 { 0.0 } else { own * noise(w) };
+            2.0 * w + if i == 0 { by + noise } else { 0.0 }
+        };
+        let scene = Scene { tied, ..Scene::new(&[2.5, -0.25]) };
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+            let mut recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            recorded.doubt = aside.home.doubt;
+            evidence.bound = vec![bound, 0.0].into();
+            let open = agree(evidence);
+            let before = state.forwards;
+            let found = allow_for_rounding(state, aside.on_tape, &recorded, evidence, &open);
+            let own = found.own.first().copied().unwrap_or(0.0);
+            (found.wrong, found.excused, own, state.forwards - before)
+        };
+        let ((wrong, excused, own, forwards), evidence) = scene.play(gradient, act);
+        (wrong, excused, own, evidence.bound[0], forwards)
+    }
+
+    #[test]
+    fn a_bound_of_the_tape_gives_place_to_what_roundings_do() {
+        let shaken = SHAKEN as usize;
+        // Within the tolerance of both, and open for the tape's bound alone: no suspect.
+        let (wrong, excused, own, bound, forwards) = suspected(0.009, 0.0, 0.5, false);
+        assert_eq!((wrong, excused, own, bound, forwards), (Vec::new(), Vec::new(), 0.0, 0.5, 0));
+        // A thousandth of the sum, not of the product.
+        assert_eq!(suspected(0.015, 0.0, 1e-9, false).0, [0]);
+        // Far off within a wide bound, which roundings at random show to be idle.
+        let (wrong, _, _, bound, forwards) = suspected(0.3, 0.0, 0.5, false);
+        assert_eq!((wrong, forwards), (vec![0], shaken));
+        assert!(bound < 1e-12, "{bound:e}");
+        // Not beside a tie, where a rounding may take another branch.
+        let (wrong, excused, _, bound, forwards) = suspected(0.3, 0.0, 0.5, true);
+        assert_eq!((wrong, excused, bound, forwards), (Vec::new(), Vec::new(), 0.5, 0));
+        // Nor where the formula's own rounding is in the way as well.
+        let (wrong, excused, own, bound, forwards) = suspected(0.3, 0.06, 0.5, false);
+        assert!(2.0 * own > 0.3 && own < 0.5, "{own}");
+        assert_eq!((wrong, excused, bound, forwards), (Vec::new(), Vec::new(), 0.5, 0));
+        // What is beyond the bound needs no other.
+        let (wrong, _, own, bound, forwards) = suspected(0.3, 0.0, 0.1, false);
+        assert_eq!((wrong, forwards), (vec![0], 0));
+        assert_eq!(bound, 0.1 + own);
+        // Beyond it by no more than the formula's rounding: excused, and looked at aside.
+        let own = suspected(0.3, 0.03, 0.1, false).2;
+        let off = 0.3 - 1e-3 * 10.3;
+        for (part, is_excused) in [(0.8, true), (1.2, false)] {
+            let (wrong, excused, _, bound, _) = suspected(0.3, 0.03, off - part * own, false);
+            assert_eq!((wrong.is_empty(), excused.is_empty()), (is_excused, !is_excused), "{part}");
+            assert!((bound - (off - part * own) - own).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn roundings_at_random_show_what_they_do() {
+        let scene = Scene::new(&[2.5, -0.25]);
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, _: &mut Evidence| {
+            let recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            let seen = aside.on_tape.rounding(state, &recorded);
+            (recorded.bound, seen)
+        };
+        let (bound, seen) = scene.play(|_, w| 2.0 * w, act).0;
+        for (bound, seen) in bound.iter().zip(&seen) {
+            assert!(*seen > 0.0 && *seen < 1e-13, "{bound:e} {seen:e}");
+        }
+        // Where the tape is another one, nothing is known.
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, _: &mut Evidence| {
+            let mut recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            recorded.ids.push(None);
+            aside.on_tape.rounding(state, &recorded)
+        };
+        assert_eq!(scene.play(|_, w| 2.0 * w, act).0, [f64::INFINITY; 2]);
+    }
 }
