@@ -434,3 +434,121 @@ fn some_of_each_block_are_measured_by_themselves() {
         );
     }
 }
+
+/// The evidence of two blocks of these sizes at ones, along so many directions; the forward is the
+/// sum of `f`, the gradient `g`, of the number of a parameter and its value.
+fn of_two(
+    sizes: (usize, usize),
+    probes: u32,
+    f: impl Fn(usize, f64) -> f64,
+    g: impl Fn(usize, f64) -> f64,
+) -> Evidence {
+    type Two = (Vec<f64>, Vec<f64>);
+    let mut w: Two = (vec![1.0; sizes.0], vec![1.0; sizes.1]);
+    let all = |w: &Two| w.0.iter().chain(&w.1).copied().enumerate().collect::<Vec<_>>();
+    let forward = |w: &Two| all(w).into_iter().map(|(i, w)| f(i, w)).sum::<f64>();
+    let gradient = |w: &Two| {
+        let g: Vec<f64> = all(w).into_iter().map(|(i, w)| g(i, w)).collect();
+        (g[..w.0.len()].to_vec(), g[w.0.len()..].to_vec())
+    };
+    let session = Box::new(Here { parameters: &mut w, forward, gradient });
+    let case = Case::new(0, 0);
+    let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+    let analytic = state.examine("w").expect("a function");
+    directional(&mut state, &Settings::new(), analytic, 0, probes, 0).expect("a verdict")
+}
+
+#[test]
+fn a_block_has_the_verdict_of_its_directions() {
+    // On a kink, and right all around: nothing else is known of it.
+    let corner = |i: usize, w: f64| if i < 50 { (w - 1.0).abs() } else { w.sin() };
+    let side = |i: usize, w: f64| match i {
+        0..50 if w == 1.0 => 0.3,
+        0..50 => (w - 1.0).signum(),
+        _ => w.cos(),
+    };
+    let evidence = of_two((50, 30), 2, corner, side);
+    assert_eq!(evidence.verdict[..50], [Verdict::Kink; 50]);
+    assert_eq!(evidence.verdict[50..], [Verdict::Agrees; 30]);
+    // Wrong as a whole, and too large to be measured all through: what was not is not known.
+    let large = WHOLE + 100;
+    let evidence =
+        of_two((large, 30), 2, |_, w| w.sin(), |i, w| w.cos() * if i < large { 1.5 } else { 1.0 });
+    let count = |verdict| evidence.verdict[..large].iter().filter(|v| **v == verdict).count();
+    assert_eq!((count(Verdict::Agrees), count(Verdict::Kink)), (0, 0));
+    assert!(count(Verdict::Wrong) > 50 && count(Verdict::Undecided) > WHOLE - 200);
+    assert_eq!(evidence.verdict[large..], [Verdict::Agrees; 30]);
+}
+
+#[test]
+fn one_block_has_its_own_directions_alone() {
+    let mut w = vec![1.0; 40];
+    let session = Box::new(Here {
+        parameters: &mut w,
+        forward: |w: &Vec<f64>| w.iter().map(|w| w.sin()).sum::<f64>(),
+        gradient: |w: &Vec<f64>| w.iter().map(|w| w.cos()).collect::<Vec<f64>>(),
+    });
+    let case = Case::new(0, 0);
+    let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+    let analytic = state.examine("w").expect("a function");
+    let evidence = directional(&mut state, &Settings::new(), analytic, 0, 2, 0).expect("a verdict");
+    assert_eq!(evidence.directions.len(), 2);
+    // Of two there is one more, through both.
+    let two = of_two((40, 30), 2, |_, w| w.sin(), |_, w| w.cos());
+    assert_eq!(two.directions.len(), 5);
+}
+
+#[test]
+fn a_forward_that_stands_still_agrees_with_nothing_unmeasured() {
+    let evidence = of_two(
+        (50, 30),
+        2,
+        |i, w| if i < 50 { 0.0 } else { w.sin() },
+        |i, w| {
+            if i < 50 { 0.0 } else { w.cos() }
+        },
+    );
+    assert_eq!(evidence.verdict, [Verdict::Agrees; 80]);
+    assert!((0..80).all(|i| evidence.bound[i].is_infinite()));
+    assert_eq!(evidence.directions.len(), 5);
+}
+
+#[test]
+fn where_directions_leave_it_open_more_are_asked() {
+    // So large a constant leaves slopes with too few digits for the tolerance.
+    for probes in [1, 3] {
+        let evidence = of_two((40, 30), probes, |_, w| 1e9 + w.sin(), |_, w| w.cos());
+        assert!(evidence.directions.iter().all(|slope| slope.verdict == Verdict::Undecided));
+        let first = evidence.directions.iter().filter(|slope| slope.range == (0..40));
+        assert_eq!(first.count(), 2 * probes as usize);
+    }
+}
+
+#[test]
+fn a_search_knows_whether_it_has_found_all() {
+    // Of ten lines some are off; the slope is off by what they are, and by `more`.
+    let split = |wrong: &[(usize, f64)], more: f64| {
+        let forward = |w: &Vec<f64>| w.iter().map(|w| 3.0 * (w - 2.0)).sum::<f64>();
+        let gradient = |w: &Vec<f64>| {
+            let error = |i: usize| wrong.iter().filter(|w| w.0 == i).map(|w| w.1).sum::<f64>();
+            (0..w.len()).map(|i| 3.0 + error(i)).collect::<Vec<f64>>()
+        };
+        with(vec![2.0; 10], forward, gradient, 1e-6, |search, state, evidence| {
+            search.curvature = 0.0;
+            let mut slope = search.slope(state, evidence, 0..1, 0..10, TAG);
+            slope.numeric -= more;
+            let is_all = match search.split(state, evidence, &slope) {
+                Ended::Found { is_all } => is_all,
+                Ended::Dense => panic!("a few of ten"),
+            };
+            let mut known: Vec<usize> = search.known.iter().map(|known| known.component).collect();
+            known.sort_unstable();
+            (is_all, known)
+        })
+    };
+    assert_eq!(split(&[(4, 0.5)], 0.0), (true, vec![4]));
+    assert_eq!(split(&[(4, 0.5), (7, -1.5)], 0.0), (true, vec![4, 7]));
+    assert_eq!(split(&[(0, 0.5), (5, -0.25), (9, 2.0)], 0.0), (true, vec![0, 5, 9]));
+    let (is_all, known) = split(&[(4, 0.5)], 0.01);
+    assert!(!is_all && known == [4], "{known:?}");
+}
