@@ -37,6 +37,25 @@ fn found(case: Asked, steps: &Steps) -> (Slope, usize) {
 }
 
 fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
+    let mut slope = None;
+    let search = with_steps(case, steps, |search, state, evidence| {
+        let mut found = search.slope(state, evidence, 0..1, 0..1, TAG);
+        let reference = 2.0 * case.analytic.abs();
+        assert!((found.analytic - case.analytic).abs() <= 1e-15 * case.analytic.abs());
+        assert!((found.reference - reference).abs() <= 1e-15 * reference);
+        found.bound -= 16.0 * state.primal.roundoff() * reference;
+        slope = Some(found);
+        std::mem::replace(search, self::search(state, &Settings::new(), 0.0))
+    });
+    (slope.expect("a slope"), search)
+}
+
+/// What comes of a search in a state whose forward has these slopes.
+fn with_steps<T>(
+    case: Asked,
+    steps: &Steps,
+    act: impl FnOnce(&mut Search, &mut State<'_>, &Evidence) -> T,
+) -> T {
     let entry = entry(TAG, 0);
     let (widest, _) = widest_and_usual();
     let forward = |w: &Vec<f64>| {
@@ -59,11 +78,7 @@ fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
     let evidence = unmeasured(&state, &settings, analytic);
     let mut search = search(&mut state, &settings, case.noise * widest / 6.0);
     search.clear = case.clear;
-    let mut slope = search.slope(&mut state, &evidence, 0..1, 0..1, TAG);
-    assert!((slope.analytic - case.analytic).abs() <= 1e-15 * case.analytic.abs());
-    assert!((slope.reference - 2.0 * case.analytic.abs()).abs() <= 1e-15 * slope.reference);
-    slope.bound -= 16.0 * state.primal.roundoff() * slope.reference;
-    (slope, search)
+    act(&mut search, &mut state, &evidence)
 }
 
 /// A gradient of which nothing has been measured.
@@ -399,4 +414,71 @@ fn one_step_alone_says_nothing() {
     // Two that are no neighbours, and say the same.
     is(&inside(&[3, 5]), Verdict::Wrong, 2.0, 0.0);
     is(&inside(&[4, 5]), Verdict::Wrong, 2.0, 0.0);
+}
+
+#[test]
+fn what_is_off_at_some_steps_alone_is_excused() {
+    // A slope of 3 that was measured as 2, at these steps.
+    let excused = |asked: Asked, measured: f64, steps: &Steps| {
+        with_steps(asked, steps, |search, state, evidence| {
+            let slope = Slope {
+                range: 0..1,
+                tag: TAG,
+                scale: 1.0,
+                analytic: asked.analytic,
+                numeric: measured,
+                bound: 0.0,
+                reference: 2.0 * asked.analytic,
+                verdict: Verdict::Wrong,
+            };
+            search.excused(state, evidence, &slope).map(|slope| {
+                let own = 16.0 * state.primal.roundoff() * slope.reference;
+                (slope.verdict, slope.numeric, slope.bound - own)
+            })
+        })
+    };
+    let at = |k: usize, by: f64, others: f64| {
+        let mut all = [others; COUNT];
+        all[k] = by;
+        off(all, NO_GAPS)
+    };
+    let agrees = |found: Option<(Verdict, f64, f64)>, numeric: f64, bound: f64| {
+        let (verdict, slope, of) = found.expect("excused");
+        assert_eq!(verdict, Verdict::Agrees);
+        close(slope, numeric);
+        close(of, bound);
+    };
+    let open = |found: Option<(Verdict, f64, f64)>| {
+        let (verdict, _, bound) = found.expect("excused");
+        assert_eq!(verdict, Verdict::Undecided);
+        close(bound, 1.0);
+    };
+    assert!(excused(OF_THREE, 2.0, &off([1.0; COUNT], NO_GAPS)).is_none());
+    // At one step it agrees, to the tolerance: then it does.
+    let noise = 1e-5;
+    let quiet = Asked { noise, ..OF_THREE };
+    for k in 0..COUNT - 3 {
+        agrees(excused(quiet, 2.0, &at(k, 0.0, 1.0)), 3.0, noise / RUNGS[k]);
+        agrees(excused(quiet, 4.0, &at(k, 0.0, -1.0)), 3.0, noise / RUNGS[k]);
+    }
+    open(excused(Asked { tolerance: 1e-6, ..quiet }, 2.0, &at(0, 0.0, 1.0)));
+    // Off by less than half as much, it is open; by more, it stays.
+    open(excused(quiet, 2.0, &at(3, 0.49, 1.0)));
+    open(excused(quiet, 2.0, &at(3, -0.49, 1.0)));
+    assert!(excused(quiet, 2.0, &at(3, 0.51, 1.0)).is_none());
+    assert!(excused(quiet, 2.0, &at(3, -0.51, 1.0)).is_none());
+    // Noise of half as much tells nothing, nor does a forward that stands still.
+    let loud = |noise: f64| Asked { noise, tolerance: 0.1, ..OF_THREE };
+    agrees(excused(loud(0.49), 2.0, &at(0, 0.0, 1.0)), 3.0, 0.49);
+    assert!(excused(loud(0.51), 2.0, &at(0, 0.0, 1.0)).is_none());
+    let still = Asked { analytic: 0.3, ..OF_THREE };
+    let mut steps = [(1.3, 0.0); COUNT];
+    steps[3].0 = 0.0;
+    assert!(excused(still, 1.3, &steps).is_none());
+    // Of two that agree the better known.
+    let mut by = [1.0; COUNT];
+    (by[2], by[4]) = (0.0, 1e-5);
+    agrees(excused(quiet, 2.0, &off(by, NO_GAPS)), 3.0, noise / RUNGS[2]);
+    (by[2], by[4]) = (1e-3, 0.0);
+    agrees(excused(quiet, 2.0, &off(by, NO_GAPS)), 3.0, noise / RUNGS[4]);
 }

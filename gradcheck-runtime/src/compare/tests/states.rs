@@ -258,3 +258,88 @@ fn a_gradient_that_jumps_cannot_excuse_itself() {
     assert_eq!(steady, Verdict::Wrong);
     assert!((bound - same).abs() < 1e-9, "{bound} {same}");
 }
+
+#[test]
+fn surroundings_of_some_are_those_of_all() {
+    let mut w = vec![0.5, -1.5, 2.0];
+    let session = Box::new(Here {
+        parameters: &mut w,
+        forward: |w: &Vec<f64>| w.iter().map(|w| w.sin()).sum::<f64>(),
+        gradient: |w: &Vec<f64>| w.iter().map(|w| w.cos()).collect::<Vec<f64>>(),
+    });
+    let case = Case::new(0, 0);
+    let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+    state.examine("w").expect("a function");
+    let mut bench = bench(&mut state, &Settings::new());
+    let some = bench.around_at(&mut state, &[2, 0]);
+    let all = bench.around(&mut state).to_vec();
+    assert_eq!(some, [all[2], all[0]]);
+    assert_eq!(bench.around_at(&mut state, &[2, 0]), some);
+    assert!(all.iter().all(|&size| size > 0.0 && size <= 1.0), "{all:?}");
+}
+
+#[test]
+fn a_mean_bears_a_gradient_out_whatever_kinks_there_are() {
+    // A corner beside the state, and a gradient that is off by `off`; at four.
+    let borne_out = |off: f64, missing: f64| {
+        let reach = std::cell::Cell::new(0.0_f64);
+        let mut w = vec![4.0];
+        let session = Box::new(Here {
+            parameters: &mut w,
+            forward: |w: &Vec<f64>| {
+                reach.set(reach.get().max((w[0] - 4.0).abs()));
+                (w[0] - 4.01).abs() + w[0]
+            },
+            gradient: |w: &Vec<f64>| vec![(w[0] - 4.01).signum() + 1.0 + off],
+        });
+        let case = Case::new(0, 0);
+        let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+        state.examine("w").expect("a function");
+        reach.set(0.0);
+        (is_borne_out(&mut state, 0, missing), reach.get())
+    };
+    // As wide as a quarter of the parameter, if a sixteenth bears it out.
+    let (right, reach) = borne_out(0.0, 0.1);
+    assert!(right && (reach - 1.0).abs() < 1e-9, "{reach}");
+    for sign in [1.0, -1.0] {
+        assert!(borne_out(sign * 0.29, 1.0).0);
+        let (wrong, reach) = borne_out(sign * 0.31, 1.0);
+        assert!(!wrong && (reach - 0.25).abs() < 1e-9, "{reach}");
+    }
+}
+
+#[test]
+fn in_single_precision_means_excuse_what_kinks_explain() {
+    // Corners within every step of single precision, and how often the gradient was called.
+    let judged = |count: usize, at_home: f32, off: f32| {
+        let corner = 1.0 + 3e-4_f32;
+        let mut w = vec![1.0_f32; count];
+        let session = Box::new(Here {
+            parameters: &mut w,
+            forward: move |w: &Vec<f32>| w.iter().map(|w| (w - corner).abs() + w).sum::<f32>(),
+            gradient: move |w: &Vec<f32>| {
+                let slope = |w: &f32| match *w {
+                    1.0 => at_home,
+                    w => (w - corner).signum() + 1.0 + off,
+                };
+                w.iter().map(slope).collect::<Vec<f32>>()
+            },
+        });
+        let case = Case::new(0, 0);
+        let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+        let analytic = state.examine("w").expect("a function");
+        let evidence = judge(&mut state, &Settings::new(), analytic, 0, 1).expect("a verdict");
+        (evidence.verdict, state.gradients)
+    };
+    // Right all around, and anything at the state itself.
+    assert_eq!(judged(2, 3.0, 0.0).0, [UNDECIDED; 2]);
+    let (wrong, some) = judged(2, 3.0, 3.0);
+    assert_eq!(wrong, [Verdict::Wrong; 2]);
+    // Of many that no mean bears out, the first few are asked.
+    let (wrong, few) = judged(REFUTED, 3.0, 3.0);
+    assert_eq!(wrong, [Verdict::Wrong; REFUTED]);
+    let (wrong, more) = judged(REFUTED + 4, 3.0, 3.0);
+    assert_eq!(wrong, vec![Verdict::Wrong; REFUTED + 4]);
+    let each = (few - some) / (REFUTED - 2);
+    assert!(each >= 64 && more - few < 4 * each / 2, "{some} {few} {more}");
+}
