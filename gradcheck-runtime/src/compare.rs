@@ -1,7 +1,7 @@
 //! The verdict on one state: analytic against numeric, component by component.
 use std::sync::Arc;
 
-use crate::evidence::{Evidence, Slope, Verdict, norm};
+use crate::evidence::{Column, Evidence, Slope, Verdict, norm};
 use crate::failure::Failure;
 use crate::numeric::{self, Estimate, Finding, Kernel, Noise, Target};
 use crate::random;
@@ -36,7 +36,15 @@ const ASIDE: usize = 24;
 impl Bench {
     /// The size of the gradient around the state.
     fn around(&mut self, state: &mut State<'_>) -> &[f64] {
-        self.around.get_or_insert_with(|| state.around())
+        self.around.get_or_insert_with(|| state.around(None))
+    }
+
+    /// The same of some components.
+    fn around_at(&self, state: &mut State<'_>, asked: &[usize]) -> Vec<f64> {
+        match &self.around {
+            Some(around) => asked.iter().map(|&i| around[i]).collect(),
+            None => state.around(Some(asked)),
+        }
     }
 
     /// One component of a gradient, measured by itself.
@@ -107,7 +115,8 @@ fn exhaustive(
     analytic: Vec<f64>,
     steps: usize,
 ) -> Result<Evidence, Failure> {
-    let mut evidence = unjudged(state, settings, analytic, steps);
+    let unknown = [f64::NAN, f64::INFINITY].map(|value| vec![value; analytic.len()].into());
+    let mut evidence = unjudged(state, settings, analytic, steps, unknown);
     let mut bench = bench(state, settings);
     let mut suspects = Vec::new();
     match state.form {
@@ -120,13 +129,13 @@ fn exhaustive(
         }
     }
     if evidence.verdict.contains(&Verdict::Undecided) {
-        lenient(&mut evidence, bench.around(state));
+        // All of it, which the suspects may need as well.
+        bench.around(state);
+        lenient(&mut evidence, |open| bench.around_at(state, open));
         refine(state, &mut evidence, &mut bench, &mut suspects);
     }
     acquit(state, &mut evidence, &mut bench, &suspects)?;
-    if evidence.verdict.contains(&Verdict::Undecided) {
-        lenient(&mut evidence, bench.around(state));
-    }
+    lenient(&mut evidence, |open| bench.around_at(state, open));
     Ok(evidence)
 }
 
@@ -247,7 +256,14 @@ struct Suspect {
     near_kink: bool,
 }
 
-fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: usize) -> Evidence {
+fn unjudged(
+    state: &State<'_>,
+    settings: &Settings,
+    analytic: impl Into<Arc<Vec<f64>>>,
+    steps: usize,
+    [numeric, bound]: [Column; 2],
+) -> Evidence {
+    let analytic = analytic.into();
     let count = analytic.len();
     let roundoff = state.output_roundoff();
     let tolerance =
@@ -257,9 +273,9 @@ fn unjudged(state: &State<'_>, settings: &Settings, analytic: Vec<f64>, steps: u
         dims: state.dims.iter().map(|d| (d.name.clone(), d.value)).collect(),
         steps,
         primal: Vec::new(),
-        analytic: Arc::new(analytic),
-        numeric: vec![f64::NAN; count].into(),
-        bound: vec![f64::INFINITY; count].into(),
+        analytic,
+        numeric,
+        bound,
         verdict: vec![Verdict::Undecided; count],
         tolerance,
         directions: Vec::new(),
@@ -441,21 +457,21 @@ fn is_borne_out(state: &mut State<'_>, i: usize, missing: f64) -> bool {
     })
 }
 
-/// A component that cannot be resolved beside itself agrees if both its difference and its bound
-/// are under the tolerance beside what it is where the state would be half its scale away, which
-/// is in `around`. At a stationary point every gradient is rounding, and agrees if it is no more.
-fn lenient(evidence: &mut Evidence, around: &[f64]) {
-    for (block, &tolerance) in evidence.blocks.iter().zip(&evidence.tolerance) {
-        let measured: Vec<usize> = evidence.numeric.own(block.range.clone()).collect();
-        for i in measured {
-            let size = evidence.analytic[i].abs().max(around[i]);
-            let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
-            if evidence.verdict[i] == Verdict::Undecided
-                && difference <= tolerance * size
-                && evidence.bound[i] <= tolerance * size
-            {
-                evidence.verdict[i] = Verdict::Agrees;
-            }
+/// A measured component that cannot be resolved beside itself agrees if both its difference and
+/// its bound are under the tolerance beside what it is where the state would be half its scale
+/// away, which `around` tells of the open ones. At a stationary point every gradient is rounding,
+/// and agrees if it is no more.
+fn lenient(evidence: &mut Evidence, around: impl FnOnce(&[usize]) -> Vec<f64>) {
+    let mut open: Vec<usize> = evidence.numeric.own(0..evidence.analytic.len()).collect();
+    open.retain(|&i| evidence.verdict[i] == Verdict::Undecided);
+    if open.is_empty() {
+        return;
+    }
+    for (&i, around) in open.iter().zip(around(&open)) {
+        let allowed = evidence.tolerance_of(i) * evidence.analytic[i].abs().max(around);
+        let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
+        if difference <= allowed && evidence.bound[i] <= allowed {
+            evidence.verdict[i] = Verdict::Agrees;
         }
     }
 }

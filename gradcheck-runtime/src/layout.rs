@@ -100,7 +100,12 @@ pub(crate) struct Tree {
 
 impl Tree {
     pub(crate) fn of<T: Flatten + ?Sized>(value: &T) -> Tree {
-        let mut tree = Tree::default();
+        Tree::sized(value, 0)
+    }
+
+    /// The same of a value that has about so many scalars: there is room for them from the first.
+    pub(crate) fn sized<T: Flatten + ?Sized>(value: &T, scalars: usize) -> Tree {
+        let mut tree = Tree { values: Vec::with_capacity(scalars), ..Tree::default() };
         value.flatten(&mut tree);
         tree
     }
@@ -403,6 +408,45 @@ impl<C: Fn(f64, f64) -> bool> VisitorMut for FirstChanged<'_, C> {
     }
 }
 
+/// Keeps the scalars at some positions, in the order in which these are given.
+pub(crate) struct Pick<'a> {
+    positions: &'a [usize],
+    /// Shapes that the blocks are to have.
+    shapes: &'a [Vec<usize>],
+    blocks: usize,
+    seen: usize,
+    are_shapes_same: bool,
+    values: Vec<f64>,
+}
+
+impl<'a> Pick<'a> {
+    pub(crate) fn new(positions: &'a [usize], shapes: &'a [Vec<usize>]) -> Pick<'a> {
+        let values = vec![f64::NAN; positions.len()];
+        Pick { positions, shapes, blocks: 0, seen: 0, are_shapes_same: true, values }
+    }
+
+    /// The scalars, if the blocks have the shapes that they were to have.
+    pub(crate) fn values(self) -> Option<Vec<f64>> {
+        (self.are_shapes_same && self.blocks == self.shapes.len()).then_some(self.values)
+    }
+}
+
+impl Visitor for Pick<'_> {
+    fn enter(&mut self, _: Step<'_>) {}
+    fn leave(&mut self) {}
+    fn block(&mut self, shape: &[usize], scalars: &dyn Scalars) {
+        self.are_shapes_same &= self.shapes.get(self.blocks).is_some_and(|s| s == shape);
+        self.blocks += 1;
+        let start = self.seen;
+        self.seen += scalars.len();
+        for (value, &position) in self.values.iter_mut().zip(self.positions) {
+            if (start..self.seen).contains(&position) {
+                *value = scalars.get(position - start);
+            }
+        }
+    }
+}
+
 /// Ranges one after another that make up a list of positions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Runs(Vec<Range<usize>>);
@@ -423,6 +467,17 @@ impl Runs {
     /// The positions one by one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().cloned().flatten()
+    }
+
+    /// The position numbered `i`.
+    pub(crate) fn get(&self, mut i: usize) -> Option<usize> {
+        for run in &self.0 {
+            if i < run.len() {
+                return Some(run.start + i);
+            }
+            i -= run.len();
+        }
+        None
     }
 
     /// The least of them.
@@ -1057,5 +1112,28 @@ mod tests {
         let single = placed(&[("params", &BTreeMap::from([("W1", arr0(1.0))]))]).blocks();
         assert_eq!((&*single[0].name, &*single[0].full_name), ("W1", "params.W1"));
         assert_eq!(placed(&[("x", &1.0_f64)]).blocks()[0].component(0), "x");
+    }
+
+    #[test]
+    fn scalars_are_picked_where_they_stand() {
+        let value = (vec![1.0, 2.0, 3.0], 4.0, vec![5.0, 6.0]);
+        let picked = |positions: &[usize], shapes: &[&[usize]]| {
+            let shapes: Vec<Vec<usize>> = shapes.iter().map(|shape| shape.to_vec()).collect();
+            let mut pick = Pick::new(positions, &shapes);
+            value.flatten(&mut pick);
+            pick.values()
+        };
+        let shapes: &[&[usize]] = &[&[3], &[], &[2]];
+        assert_eq!(picked(&[5, 0, 3, 2, 0], shapes), Some(vec![6.0, 1.0, 4.0, 3.0, 1.0]));
+        assert_eq!(picked(&[], shapes), Some(vec![]));
+        assert!(picked(&[6], shapes).is_some_and(|values| values[0].is_nan()));
+        // Of another shape, with more blocks and with fewer.
+        for other in [&[&[3][..], &[], &[3]][..], &[&[3], &[]], &[&[3], &[], &[2], &[]]] {
+            assert_eq!(picked(&[0], other), None);
+        }
+        let runs = Runs(vec![4..6, 1..2, 9..12]);
+        let all: Vec<Option<usize>> = (0..7).map(|i| runs.get(i)).collect();
+        assert_eq!(all, [Some(4), Some(5), Some(1), Some(9), Some(10), Some(11), None]);
+        assert_eq!(runs.iter().map(Some).collect::<Vec<_>>(), all[..6]);
     }
 }

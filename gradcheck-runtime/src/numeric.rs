@@ -569,8 +569,7 @@ impl Kernel {
                 // known near the state must not speak for the value either, unless it was the
                 // silence of a staircase.
                 let near = if on_stairs[j] { target.noise } else { before[j] };
-                let closer = Target { noise: near, ..*target };
-                let closer = conclude(self.read(j, near), &closer, true);
+                let closer = conclude(self.read(j, near), target, true);
                 let doubted = !matches!(closer.finding, Finding::Wrong { .. })
                     || self.wider_ones_agree(j, target, estimate.numeric)
                     || self.narrower_ones_agree(j, target, estimate.numeric);
@@ -1183,6 +1182,10 @@ pub(crate) fn inner_roundoff(line: &mut dyn Line, roundoff: f64) -> f64 {
     for side in [0.5, -0.5] {
         for (ratio, there) in least.iter_mut().zip(scatter_at(line, side, side * 1e-5, INNER)) {
             *ratio = ratio.min(there.map_or(1.0, |there| there.ratio));
+        }
+        // The other side cannot make it more.
+        if least.iter().all(|&ratio| ratio <= INNER) {
+            break;
         }
     }
     let coarse = least.into_iter().filter(|&ratio| ratio > INNER);

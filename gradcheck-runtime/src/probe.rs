@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::failure::Failure;
 use crate::flatten::{Element, Flatten, FlattenMut, Step, VisitorMut};
-use crate::layout::{FirstChanged, SetAll, Tree, Values};
+use crate::layout::{FirstChanged, Pick, SetAll, SetRange, Tree, Values};
 use crate::random;
 use crate::settings::Convention;
 
@@ -148,6 +148,16 @@ pub(crate) struct Expected {
     pub(crate) slack: f64,
 }
 
+/// Some scalars of a gradient, whose others nobody asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Where they stand among the gradient's own scalars.
+    pub(crate) positions: Vec<usize>,
+    pub(crate) shapes: Vec<Vec<usize>>,
+    /// Their values, once they are known; `None` of a gradient of other shapes.
+    pub(crate) values: Option<Option<Vec<f64>>>,
+}
+
 /// One evaluation of the user's forward, and of the gradient where one is wanted.
 #[derive(Debug)]
 pub struct Probe {
@@ -180,6 +190,8 @@ pub struct Probe {
     pub(crate) expected: Option<Expected>,
     /// The last gradient was like that.
     pub(crate) repeated: bool,
+    /// What alone is kept of the next gradient, if it comes whole.
+    pub(crate) asked: Option<Asked>,
     /// The gradient, whole, or one for each place that has a buffer.
     pub(crate) gradient: Option<Tree>,
     pub(crate) parts: Vec<(usize, Tree)>,
@@ -214,6 +226,7 @@ impl Probe {
             cotangent: Vec::new(),
             expected: None,
             repeated: false,
+            asked: None,
             gradient: None,
             parts: Vec::new(),
             fills: Vec::new(),
@@ -341,8 +354,12 @@ impl Probe {
                     gradient.flatten(&mut compared);
                     self.repeated = compared.is_same();
                 }
-                if !self.repeated {
-                    self.gradient = Some(Tree::of(&gradient));
+                if let Some(asked) = &mut self.asked {
+                    let mut pick = Pick::new(&asked.positions, &asked.shapes);
+                    gradient.flatten(&mut pick);
+                    asked.values = Some(pick.values());
+                } else if !self.repeated {
+                    self.gradient = Some(Tree::sized(&gradient, self.parameters));
                 }
             }
             Err(message) => self.refused("the gradient", message),
@@ -356,9 +373,12 @@ impl Probe {
 
     fn filled<T: FlattenMut>(&mut self, place: usize, fill: Fill, mut buffer: T) -> T {
         self.fills.push((place, fill));
-        let tree = Tree::of(&buffer);
-        let values: Vec<f64> = (0..tree.values.len()).map(|i| self.fill * fill_value(i)).collect();
-        buffer.flatten_mut(&mut SetAll(&values));
+        let mut source = |first: usize, piece: &mut [f64]| {
+            for (i, value) in (first..).zip(piece) {
+                *value = self.fill * fill_value(i);
+            }
+        };
+        buffer.flatten_mut(&mut SetRange::new(0..usize::MAX, &mut source));
         buffer
     }
 

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::layout::{self, Alignment, FirstChanged, SetAll, SetOne, SetRange, Tree, Values};
 use crate::numeric::Line;
 use crate::panics::caught;
-use crate::probe::{Cotangent, Expected, Fill, Probe, fill_value};
+use crate::probe::{Asked, Cotangent, Expected, Fill, Probe, fill_value};
 use crate::problem::Session;
 use crate::random;
 use crate::ray::{self, Home, Ray};
@@ -68,6 +68,10 @@ const PARALLEL_SUMS: f64 = 64.0;
 
 fn same(a: f64, b: f64, scale: f64, roundoff: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= PARALLEL_SUMS * roundoff * scale
+}
+
+fn changes_shape() -> Failure {
+    Failure::Shape(vec!["it changes from one call to the next".to_owned()])
 }
 
 fn largest(values: &[f64]) -> f64 {
@@ -273,9 +277,37 @@ impl<'p> State<'p> {
         if self.probe.repeated {
             return Ok(Vec::new());
         }
+        self.read_gradient()
+    }
+
+    /// Some components of the user's gradient at the parameters as they stand; of a million of
+    /// them the others need not be copied.
+    fn gradient_at(&mut self, asked: &[usize]) -> Result<Vec<f64>, Failure> {
+        let position = |&i: &usize| self.alignment.source.get(i).unwrap_or(usize::MAX);
+        let positions = asked.iter().map(position).collect();
+        let shapes = self.gradient_shapes.clone();
+        self.probe.asked = Some(Asked { positions, shapes, values: None });
+        self.probe.fill = 0.0;
+        let called = self.eval(true, "the gradient");
+        let picked = self.probe.asked.take().and_then(|asked| asked.values);
+        called?;
+        match picked {
+            Some(Some(mut values)) => {
+                let with_place = values.iter_mut().zip(asked);
+                with_place.for_each(|(value, &i)| *value *= self.alignment.factor(i));
+                Ok(values)
+            }
+            Some(None) => Err(changes_shape()),
+            // It came in buffers.
+            None => self.read_gradient().map(|all| asked.iter().map(|&i| all[i]).collect()),
+        }
+    }
+
+    /// The gradient of the last call, one value for each component.
+    fn read_gradient(&mut self) -> Result<Vec<f64>, Failure> {
         let tree = self.gradient_tree();
         if !tree.leaves.iter().map(|leaf| &leaf.shape).eq(&self.gradient_shapes) {
-            return Err(Failure::Shape(vec!["it changes from one call to the next".to_owned()]));
+            return Err(changes_shape());
         }
         Ok(self.alignment.read(tree.values))
     }
@@ -635,14 +667,13 @@ impl<'p> State<'p> {
                     let roundoff = inputs[block_of(&inputs, i)].roundoff;
                     v * (1.0 + reach * roundoff * random::signed_magnitude(seed, i as u64))
                 };
-                let moved = self.store_each(nudged).and_then(|()| self.gradient(0.0));
+                let moved = self.store_each(nudged).and_then(|()| self.gradient_at(asked));
                 if self.revive().is_err() {
                     return bound;
                 }
                 let Ok(moved) = moved else { continue };
-                let moved = asked.iter().map(|&i| moved[i]);
                 match &mut spread {
-                    None => spread = Some(moved.map(|g| (g, g)).collect()),
+                    None => spread = Some(moved.into_iter().map(|g| (g, g)).collect()),
                     Some(spread) => {
                         for ((low, high), g) in spread.iter_mut().zip(moved) {
                             (*low, *high) = (low.min(g), high.max(g));
@@ -663,28 +694,36 @@ impl<'p> State<'p> {
         bound
     }
 
-    /// How large each component of the gradient is where every parameter has moved by half its
+    /// How large each component of the gradient is, or each of those asked about, where every parameter has moved by half its
     /// scale, to one side and the other: the smaller of the two. Zero where there is none.
     ///
     /// No larger than what a step of a thousandth of the scale comes to, were it to grow as far in
     /// proportion: an exponential function half a scale away says nothing of its size here.
-    pub(crate) fn around(&mut self) -> Vec<f64> {
+    pub(crate) fn around(&mut self, asked: Option<&[usize]>) -> Vec<f64> {
         const NEAR: f64 = 1e-3;
         const FAR: f64 = 0.5;
-        let far = self.sizes_aside(FAR, f64::min);
-        let near = self.sizes_aside(NEAR, f64::max);
+        let far = self.sizes_aside(asked, FAR, f64::min);
+        let near = self.sizes_aside(asked, NEAR, f64::max);
         far.into_iter().zip(near).map(|(far, near)| far.min(near * (FAR / NEAR))).collect()
     }
 
     /// The sizes of the gradient's components where every parameter has moved by a part of its
     /// scale, of one side and the other together.
-    fn sizes_aside(&mut self, part: f64, together: fn(f64, f64) -> f64) -> Vec<f64> {
+    fn sizes_aside(
+        &mut self,
+        asked: Option<&[usize]>,
+        part: f64,
+        together: fn(f64, f64) -> f64,
+    ) -> Vec<f64> {
         let seed = random::hash(self.case.own_seed(), 0x6172_6f75);
         let mut sizes: Option<Vec<f64>> = None;
         for side in [part, -part] {
             let aside =
                 |i: usize, v: f64, s| v + side * (random::signed_magnitude(seed, i as u64) * s);
-            let there = self.store_each(aside).and_then(|()| self.gradient(0.0));
+            let there = self.store_each(aside).and_then(|()| match asked {
+                Some(asked) => self.gradient_at(asked),
+                None => self.gradient(0.0),
+            });
             let there = self.revive().and(there).unwrap_or_default();
             let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
             sizes = Some(match sizes {
@@ -693,7 +732,7 @@ impl<'p> State<'p> {
             });
         }
         let mut sizes = sizes.unwrap_or_default();
-        sizes.resize(self.alignment.source.len(), 0.0);
+        sizes.resize(asked.map_or(self.alignment.source.len(), <[usize]>::len), 0.0);
         sizes
     }
 

@@ -25,6 +25,11 @@ use crate::ray::Ray;
 use crate::settings::Settings;
 use crate::state::State;
 
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod rungs;
+
 /// Forwards that finding the wrong components of one state may take.
 const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.
@@ -38,6 +43,8 @@ const SAMPLE_OF_WRONG: usize = 96;
 const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
+/// The second step that shows what a component is off by, over the first.
+const AGAIN: f64 = 16.0;
 
 /// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
 /// those of several at the state have both signs.
@@ -62,9 +69,10 @@ pub(super) fn directional(
     probes: u32,
     sample: usize,
 ) -> Result<Evidence, Failure> {
-    let mut evidence = unjudged(state, settings, analytic, steps);
-    evidence.numeric = Column::like(&evidence.analytic);
-    evidence.bound = Column::of_one(f64::INFINITY, evidence.analytic.len());
+    let bound = Column::of_one(f64::INFINITY, analytic.len());
+    let analytic = Arc::new(analytic);
+    let unknown = [Column::like(&analytic), bound];
+    let mut evidence = unjudged(state, settings, analytic, steps, unknown);
     let mut search = Search {
         bench: bench(state, settings),
         scales: state.block_scales(),
@@ -89,8 +97,13 @@ pub(super) fn directional(
         while probe < wanted {
             let tag =
                 random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
-            let slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
+            let mut slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
             probe += 1;
+            let mut named = false;
+            if slope.verdict == Verdict::Wrong {
+                // What is left is to find where; other directions show the same block.
+                (slope, named) = search.accuse(state, &mut evidence, b, slope);
+            }
             agreed |= slope.verdict == Verdict::Agrees;
             wrong |= slope.verdict == Verdict::Wrong;
             evidence.directions.push(slope.clone());
@@ -107,15 +120,10 @@ pub(super) fn directional(
                 kinked |= search.aside(state, &mut evidence, b, tag)? == Verdict::Agrees;
                 break;
             }
-            if slope.verdict == Verdict::Wrong {
-                // What is left is to find where; other directions show the same block.
-                evidence.verdict[block.range.clone()].fill(Verdict::Undecided);
-                search.find(state, &mut evidence, b, &slope);
-                let named = evidence.verdict[block.range.clone()].contains(&Verdict::Wrong);
-                let off = (slope.analytic - slope.numeric).abs();
-                if named || off <= evidence.tolerance[b] * slope.reference + slope.bound {
-                    break;
-                }
+            let off = (slope.analytic - slope.numeric).abs();
+            let is_slight = off <= evidence.tolerance[b] * slope.reference + slope.bound;
+            if named || (slope.verdict == Verdict::Wrong && is_slight) {
+                break;
             }
         }
         let unseen = match agreed && !wrong {
@@ -139,10 +147,7 @@ pub(super) fn directional(
     }
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
-    let open = |i| evidence.verdict[i] == Verdict::Undecided && evidence.bound[i].is_finite();
-    if evidence.bound.own(0..evidence.analytic.len()).any(open) {
-        lenient(&mut evidence, search.bench.around(state));
-    }
+    lenient(&mut evidence, |open| search.bench.around_at(state, open));
     Ok(evidence)
 }
 
@@ -231,8 +236,7 @@ impl Search {
         let ray = Ray::random(tag, &self.scales, range.clone());
         let (analytic, open, size) = self.product(state, evidence, &ray);
         let reference = 2.0 * size;
-        // The user's own rounding, summed along the direction.
-        let own = 16.0 * state.primal.roundoff() * reference + open;
+        let own = self.own(state, reference) + open;
         let precision = evidence.tolerance_of(range.start) * reference;
         let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
         let found = |verdict, read: Read| Slope {
@@ -258,7 +262,6 @@ impl Search {
         };
         let mut loose: Option<Read> = None;
         let (mut flat_steps, mut unsteady) = (0, 0.0_f64);
-        let was_steady = self.is_steady;
         let mut crowded = false;
         for (k, &ratio) in RUNGS.iter().enumerate().skip(first) {
             // Kinks that two steps next to each other see differently are many: go well below.
@@ -284,7 +287,7 @@ impl Search {
                     self.is_steady = false;
                 } else if (near * rung.square_of(wider) - far).abs() <= 0.05 * far.abs() {
                     // Smooth after all; kinks in a wide step had cancelled.
-                    (unsteady, self.is_steady) = (0.0, was_steady);
+                    unsteady = 0.0;
                 }
             }
             rung.noise = rung.noise.max(unsteady / rung.step);
@@ -297,7 +300,8 @@ impl Search {
             if let Some(agreeing) = agreeing.min_by(|a, b| a.bound.total_cmp(&b.bound)) {
                 // A bound that a kink has widened hides what a narrower step will show.
                 if agreeing.bound <= fine || k + 1 == RUNGS.len() {
-                    self.clear_from(k.saturating_sub(1));
+                    let needs_wider = agreeing.slope != rung.slope;
+                    self.clear_from(k - usize::from(needs_wider));
                     return found(agreed(&agreeing), agreeing);
                 }
                 let closest = loose.get_or_insert(agreeing);
@@ -327,7 +331,9 @@ impl Search {
                 let crooked = (rung.gap - wider.gap * rung.step / wider.step).abs();
                 let steadily = crooked <= 0.1 * rung.gap.abs() + 2.0 * noise
                     && (wider.slope - rung.slope).abs() <= noise + 0.5 * off.abs()
-                    && off.abs() > 1.2 * (read.bound + own);
+                    && off.abs() > 1.2 * (read.bound + own)
+                    // At a kink it is off by half the jump at most.
+                    && off.abs() > read.jump;
                 let hidden = if plainly { 0.0 } else { 0.5 * crooked + noise };
                 let plainly = plainly || steadily;
                 if plainly || again {
@@ -391,6 +397,67 @@ impl Search {
             false => Verdict::Undecided,
         };
         found(verdict, Read { bound: last.bound + spread, ..last })
+    }
+
+    /// What becomes of a block's slope that is off, and whether components were found that are.
+    ///
+    /// Where none is, the slope alone would speak: it must then be off at every step.
+    fn accuse(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        block: usize,
+        slope: Slope,
+    ) -> (Slope, bool) {
+        self.find(state, evidence, block, &slope);
+        if evidence.verdict[slope.range.clone()].contains(&Verdict::Wrong) {
+            return (slope, true);
+        }
+        let seen = match self.excused(state, evidence, &slope) {
+            Some(excused) => excused,
+            // Near stairs, and nothing but a slope across them.
+            None if !self.is_steady => Slope { verdict: Verdict::Undecided, ..slope },
+            None => slope,
+        };
+        (seen, false)
+    }
+
+    /// A slope that is off, at all steps: what is off at some and not at others is off by kinks,
+    /// or by the stairs of a forward that rounds inside. `None` if it stays.
+    fn excused(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &Evidence,
+        slope: &Slope,
+    ) -> Option<Slope> {
+        let ray = Ray::random(slope.tag, &self.scales, slope.range.clone());
+        let off = slope.analytic - slope.numeric;
+        let own = self.own(state, slope.reference);
+        let precision = evidence.tolerance_of(slope.range.start) * slope.reference;
+        let mut excused: Option<Slope> = None;
+        for ratio in RUNGS {
+            let Some(rung) = self.rung(state, &ray, widest_step(state) * ratio) else { continue };
+            let here = slope.analytic - rung.slope;
+            if here.abs().max(rung.noise) >= 0.5 * off.abs() || rung.is_flat {
+                continue;
+            }
+            let bound = rung.noise + own;
+            let found = match here.abs() <= bound && bound <= precision {
+                true => {
+                    Slope { numeric: rung.slope, bound, verdict: Verdict::Agrees, ..slope.clone() }
+                }
+                false => Slope { bound: off.abs(), verdict: Verdict::Undecided, ..slope.clone() },
+            };
+            if excused.as_ref().is_none_or(|excused| found.bound < excused.bound) {
+                excused = Some(found);
+            }
+        }
+        excused
+    }
+
+    /// The user's own rounding, summed along a direction on which slopes have such a size.
+    fn own(&self, state: &State<'_>, reference: f64) -> f64 {
+        16.0 * state.primal.roundoff() * reference
     }
 
     /// A block's direction a little off the state, with the gradient there. What is found to be
@@ -733,8 +800,9 @@ impl Search {
         rung: &Rung,
     ) -> bool {
         let entry = ray.entry(state.home(), i);
-        // One side will do: its curvature is known from the first step.
-        let step = 4.0 * rung.step;
+        // One side will do: its curvature is known from the first step. A much wider one, for the
+        // first may lie within a stair.
+        let step = AGAIN * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
         let mut line = state.along(ray);
@@ -743,7 +811,7 @@ impl Search {
         }
         let Noise { level, ratio } = self.bench.noise[0];
         let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
-            + 4.0 * rung.noise / entry.abs();
+            + AGAIN * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
         if y[0] == 0.0 {
             // Flat, or a stair of the forward's rounding.
@@ -997,6 +1065,53 @@ mod tests {
         let mut w: Vec<f64> = (0..40).map(|i| 1.0 + 0.01 * f64::from(i)).collect();
         assert!(!along(&mut w, stairs, |w| 2e-6 * w));
         assert!(along(&mut w, stairs, |w| -2e-6 * w));
+    }
+
+    /// Within a stair the slope is another, at all steps that fit there; a wider one shows the
+    /// gradient's.
+    #[test]
+    fn a_slope_within_a_stair_accuses_nobody() {
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        let sum = |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| sign(i) * w).sum::<f64>();
+        let stairs = |w: &Vec<f64>| {
+            let z = sum(w);
+            0.3 * z + 1.2 * (z * 2e4).floor() / 2e4 + z * z
+        };
+        let (mut caught, states) = (0, 24);
+        for k in 0..states {
+            let drawn = |i: u64| random::signed_magnitude(k, i);
+            let mut w: Vec<f64> = (0..7).map(drawn).collect();
+            let mut wrong = |factor: f64| {
+                let slope = |w: &Vec<f64>| {
+                    let slope = factor * (1.5 + 2.0 * sum(w));
+                    (0..w.len()).map(|i| sign(i) * slope).collect::<Vec<f64>>()
+                };
+                check_at(&mut w, &settings, stairs, slope).is_wrong()
+            };
+            assert!(!wrong(1.0), "{k}");
+            caught += u64::from(wrong(-1.0));
+        }
+        assert!(caught >= states - 2, "{caught} of {states}");
+    }
+
+    /// A kink that is faint beside the curvature.
+    #[test]
+    fn a_faint_kink_at_the_state_accuses_nobody() {
+        let drawn: Vec<f64> = (0..9).map(|i| random::signed_magnitude(4, i)).collect();
+        let settings = Settings::default().method(Method::Directional { probes: 2 });
+        for (kink, fault, is_wrong) in [(1e-3, 0.0, false), (1e-3, 1e-1, true), (0.0, 1e-4, true)] {
+            let home = drawn[0];
+            let value = |w: &Vec<f64>| {
+                kink * (w[0] - home).max(0.0) + 8.0 * w.iter().map(|w| w * w).sum::<f64>()
+            };
+            let gradient = |w: &Vec<f64>| -> Vec<f64> {
+                let mut gradient: Vec<f64> = w.iter().map(|w| fault + 16.0 * w).collect();
+                gradient[0] += if w[0] > home { kink } else { 0.0 };
+                gradient
+            };
+            let report = check_at(&mut drawn.clone(), &settings, value, gradient);
+            assert_eq!(report.is_wrong(), is_wrong, "{kink}, {fault}: {report}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Bench, unjudged};
 use crate::case::Draw;
-use crate::evidence::{Evidence, Verdict, norm};
+use crate::evidence::{Column, Evidence, Verdict, norm};
 use crate::failure::Failure;
 use crate::flatten::Scalar as _;
 use crate::layout::{SetAll, Tree};
@@ -90,13 +90,12 @@ pub(crate) fn judge(
             return super::judge(state, settings, analytic, steps, cases);
         }
     };
-    let mut evidence = unjudged(state, settings, analytic, steps);
+    let told = [&recorded.derivative, &recorded.bound].map(|column| column.clone().into());
+    let mut evidence = unjudged(state, settings, analytic, steps, told);
     if let Some(reason) = reason_to_doubt(state, settings, &recorded) {
         state.notes.push(format!("differences in place of the tape: {reason}"));
         return super::judge(state, settings, analytic_of(evidence), steps, cases);
     }
-    evidence.numeric = recorded.derivative.clone().into();
-    evidence.bound = recorded.bound.clone().into();
     let open = agree(&mut evidence);
     if !open.is_empty() {
         let suspects = allow_for_rounding(state, &mut on_tape, &recorded, &mut evidence, &open);
@@ -116,10 +115,7 @@ pub(crate) fn judge(
     {
         state.notes.push(format!("a kink of the forward: {}", describe(note)));
     }
-    if evidence.verdict.contains(&Verdict::Undecided) {
-        let around = state.around();
-        super::lenient(&mut evidence, &around);
-    }
+    super::lenient(&mut evidence, |open| state.around(Some(open)));
     Ok(evidence)
 }
 
@@ -599,7 +595,8 @@ impl Aside<'_, '_> {
         let mut asked = vec![false; gradient.len()];
         asked[component] = true;
         let line = &lines(state, &asked)[0];
-        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0);
+        let unknown = [Column::like(&Arc::default()), Column::like(&Arc::default())];
+        let evidence = unjudged(state, self.settings, gradient.to_vec(), 0, unknown);
         let mut bench = super::bench(state, self.settings);
         let components = line.components(state);
         let estimates = line.measure(state, &mut bench, &evidence, &there.derivative, &components);
@@ -853,5 +850,531 @@ mod tests {
         assert!(!at_odds(1.0, 0.1, 0.71, 0.1) && at_odds(1.0, 0.1, 0.69, 0.1));
         assert!(!at_odds(-1.0, 0.1, -1.29, 0.1) && at_odds(-1.0, 0.1, 1.0, 0.1));
         assert!(!at_odds(100.0, 0.0, 100.000_19, 0.0) && at_odds(100.0, 0.0, 100.000_21, 0.0));
+    }
+
+    use crate::check::{StateReport, check_exact_at};
+    use crate::probe::{Places, Probe};
+    use crate::problem::{Here, Problem, problem};
+    use crate::settings::Convention;
+
+    /// `sum w^2` with a gradient that is given.
+    fn squares(
+        at: &[f64],
+        tolerance: f64,
+        gradient: impl Fn(usize, f64) -> f64,
+    ) -> (StateReport, usize) {
+        let mut w = at.to_vec();
+        let mut on_tape: Vec<Var> = at.iter().map(|&w| Var::from(w)).collect();
+        let forwards = (
+            |w: &Vec<f64>| w.iter().map(|w| w * w).sum::<f64>(),
+            |w: &Vec<Var>| w.iter().fold(Var::from(0.0), |sum, &w| sum + w * w),
+        );
+        let settings = Settings::new().tolerance(tolerance);
+        let gradient =
+            |w: &Vec<f64>| w.iter().enumerate().map(|(i, &w)| gradient(i, w)).collect::<Vec<f64>>();
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+        let calls = report.forward_calls;
+        (report, calls)
+    }
+
+    /// A gradient with noise of its own, as of roundings, is off by `off` at the state; further away
+    /// it is off by `aside`.
+    #[test]
+    fn a_large_rounding_of_the_formula_is_looked_at_aside() {
+        const HOME: f64 = 1.25;
+        let verdict = |tolerance: f64, off: f64, noise: f64, aside: f64| {
+            let gradient = move |_: usize, w: f64| {
+                let by = match (w - HOME).abs() {
+                    0.0 => off,
+                    d if d < 1e-6 => noise * random::signed_magnitude(9, w.to_bits()) / 1.5,
+                    _ => aside,
+                };
+                2.0 * w + by
+            };
+            let (report, _) = squares(&[HOME], tolerance, gradient);
+            (report.evidence.verdict[0], report.evidence.bound[0])
+        };
+        // Beyond what is allowed by some four times the noise: its own rounding, and no more.
+        let allowed = 5.0;
+        for (tolerance, noise, is_large) in [(1e-9, 8e-10, true), (1e-13, 1e-13, false)] {
+            let off = tolerance * allowed + 3.5 * noise;
+            let (open, bound) = verdict(tolerance, off, noise, 0.0);
+            assert_eq!(open, Verdict::Undecided, "{tolerance:e}");
+            assert!(bound > 3.5 * noise && bound < 20.0 * noise, "{bound:e}");
+            let wrong = tolerance * allowed + 20.0 * noise;
+            assert_eq!(verdict(tolerance, wrong, noise, 0.0).0, Verdict::Wrong, "{tolerance:e}");
+            // What is large beside a rounding must be right all around.
+            let expected = if is_large { Verdict::Wrong } else { Verdict::Undecided };
+            assert_eq!(verdict(tolerance, off, noise, 1e-3).0, expected, "{tolerance:e}");
+        }
+    }
+
+    #[test]
+    fn of_many_wrong_components_some_are_confirmed_by_differences() {
+        let calls = |count: usize| {
+            let at: Vec<f64> = (0..count).map(|k| 0.5 + 0.01 * k as f64).collect();
+            let (report, calls) = squares(&at, 1e-9, |_, w| 3.0 * w);
+            assert!(report.evidence.verdict.iter().all(|v| *v == Verdict::Wrong));
+            calls
+        };
+        let (few, all, twice, many) =
+            (calls(1), calls(CONFIRMED), calls(2 * CONFIRMED), calls(4 * CONFIRMED));
+        // As many lines, however many are wrong; the rest is the tape's word.
+        let each = (all - few) / (CONFIRMED - 1);
+        assert!(each >= 2, "{few} {all}");
+        assert!(
+            twice.abs_diff(all) <= 2 * each && many.abs_diff(all) <= 2 * each,
+            "{all} {twice} {many}"
+        );
+    }
+
+    #[test]
+    fn the_component_that_was_drawn_otherwise_is_named() {
+        let mut w = (vec![1.0, 2.0], vec![3.0, 4.0, 6.0]);
+        let on_tape = |w: &[f64]| w.iter().map(|&w| Var::from(w)).collect::<Vec<Var>>();
+        let mut on_tape = (on_tape(&[1.0, 2.0]), on_tape(&[3.0, 5.0, 6.0]));
+        let forwards = (|_: &(Vec<f64>, Vec<f64>)| 1.0, |_: &(Vec<Var>, Vec<Var>)| Var::from(1.0));
+        let settings = Settings::new();
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, |w| w.clone());
+        let Some(Failure::DrawsDiffer { component, values }) = &report.failure else {
+            panic!("{report}")
+        };
+        assert_eq!((component.as_str(), *values), ("theta.1[1]", (4.0, 5.0)));
+    }
+
+    #[test]
+    fn along_a_tangent_the_bounds_of_all_parts_add_up() {
+        fn outputs<F: num_traits::Float>(w: &[F]) -> Vec<F> {
+            vec![w[0] + w[1], w[0] * w[1] * w[1] / (w[0] + w[1]), w[1].exp()]
+        }
+        let draw = |_: &mut Draw| vec![0.7, 1.9];
+        let eval = |w: Vec<f64>, probe: &mut Probe| {
+            let tangent = probe.tangent(0, &w);
+            if probe.value(outputs(&w)) {
+                probe.gradient(vec![tangent[0] + tangent[1]; 3]);
+            }
+            w
+        };
+        let wrt = |w: &mut Vec<f64>, places: &mut Places<'_>| places.place("w", w);
+        let plain = problem(draw, wrt, eval);
+        let taped = problem(
+            |_: &mut Draw| vec![Var::from(0.7), Var::from(1.9)],
+            |w: &mut Vec<Var>, places: &mut Places<'_>| places.place("w", w),
+            |w: Vec<Var>, probe: &mut Probe| {
+                probe.value(outputs(&w));
+                w
+            },
+        );
+        let case = crate::case::Case::new(0, 0);
+        let mut state =
+            State::draw(plain.session(), &case, Convention::default()).expect("a state");
+        state.examine("w").expect("a function");
+        assert_eq!(state.form, Form::Tangent);
+        let mut on_tape = OnTape { session: taped.session(), same_draw: false };
+        let recorded = on_tape.record(&mut state).expect("it runs").expect("on the tape");
+        let roundings = recorded.roundings(&state);
+        let tangent = state.tangent().to_vec();
+        for (j, id) in recorded.ids.iter().enumerate() {
+            let seed = [(id.expect("a variable"), 1.0)];
+            let (row, rounded) = (Tape::sweep(&seed), Tape::roundings(&seed));
+            let along = |values: &[f64]| -> f64 {
+                values.iter().zip(&tangent).map(|(v, t)| v.abs() * t.abs()).sum()
+            };
+            let sum: f64 = row.gradient.iter().zip(&tangent).map(|(d, t)| d * t).sum();
+            let close = |a: f64, b: f64| {
+                assert!((a - b).abs() <= 1e-12 * a.abs().max(b.abs()), "{j}: {a:e} is not {b:e}");
+            };
+            close(recorded.derivative[j], sum);
+            // Of the two products and their sum a rounding each, beside what the row has itself.
+            close(
+                recorded.bound[j],
+                along(&row.bounds) + 3.0 * Var::ROUNDOFF * along(&row.gradient),
+            );
+            close(roundings[j], along(&rounded));
+        }
+        // A product is rounded, and a sum of two variables is not.
+        assert!(recorded.bound[1] > recorded.bound[0] && roundings[1] > 0.0);
+    }
+
+    /// The square of a max pool, and a bias that moves all of it, at inputs that tie.
+    #[test]
+    fn where_a_tie_moves_as_one_there_is_a_derivative() {
+        fn pooled<F: num_traits::Float>(x: &[F], b: F) -> F {
+            let most = x.iter().fold(F::neg_infinity(), |most, &x| most.max(x + b));
+            most * most + b
+        }
+        type Parameters<F> = (Vec<F>, F);
+        let check = |of_bias: &dyn Fn(f64, usize) -> f64| {
+            let mut w: Parameters<f64> = (vec![0.3; 4], 0.8);
+            let mut on_tape: Parameters<Var> = (vec![Var::from(0.3); 4], Var::from(0.8));
+            let forwards =
+                (|w: &Parameters<f64>| pooled(&w.0, w.1), |w: &Parameters<Var>| pooled(&w.0, w.1));
+            // To the last of the largest; the tape takes the first.
+            let gradient = |(x, b): &Parameters<f64>| -> Parameters<f64> {
+                let most = x.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x + b));
+                let last = x.iter().rposition(|&x| x + b == most).expect("one is the largest");
+                let ties = x.iter().filter(|&&x| x + b == most).count();
+                let mut dx = vec![0.0; x.len()];
+                dx[last] = 2.0 * most;
+                (dx, of_bias(2.0 * most, ties))
+            };
+            let settings = Settings::new().tolerance(1e-12);
+            let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+            assert!(report.failure.is_none(), "{report}");
+            report.evidence
+        };
+        let right = check(&|slope, _| slope + 1.0);
+        assert_eq!(right.verdict[4], Verdict::Agrees);
+        assert!(!right.verdict.contains(&Verdict::Wrong), "{:?}", right.verdict);
+        // To every one of them, which is right wherever they are apart.
+        let wrong = check(&|slope, ties| slope * ties as f64 + 1.0);
+        assert_eq!(wrong.verdict[4], Verdict::Wrong);
+        assert_eq!(wrong.verdict[..4], right.verdict[..4]);
+        assert!((wrong.numeric[4] - 3.2).abs() < 1e-12);
+        assert!((1e-18..1e-10).contains(&wrong.bound[4]), "{:e}", wrong.bound[4]);
+    }
+
+    #[test]
+    fn every_call_is_counted_and_few_are_made() {
+        let calls = std::cell::Cell::new(0);
+        let mut w = vec![0.5, -1.25, 2.0];
+        let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+        let forwards = (
+            |w: &Vec<f64>| {
+                calls.set(calls.get() + 1);
+                w.iter().map(|w| w * w * w).sum::<f64>()
+            },
+            |w: &Vec<Var>| {
+                calls.set(calls.get() + 1);
+                w.iter().fold(Var::from(0.0), |sum, &w| sum + w * w * w)
+            },
+        );
+        let gradient = |w: &Vec<f64>| w.iter().map(|w| 3.0 * w * w).collect::<Vec<f64>>();
+        let settings = Settings::new().tolerance(1e-12);
+        let report = check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient);
+        assert_eq!(report.counts().agreed, 3);
+        assert_eq!(report.forward_calls + report.gradient_calls, calls.get());
+        // The state's own, one on the tape, and a plain difference that settles the rest.
+        assert!(report.forward_calls <= 8, "{}", report.forward_calls);
+    }
+
+    /// A forward that is constant but for a slope that only the numbers have, not the tape.
+    #[test]
+    fn a_slope_that_the_tape_does_not_see_refutes_it() {
+        let check = |slope: f64, seen: f64| {
+            let mut w = vec![0.7, -1.1];
+            let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+            // The value is the same; the derivative on the tape is that of `seen`.
+            let forwards = (
+                move |w: &Vec<f64>| w.iter().map(|w| slope * (w.sin())).sum::<f64>(),
+                move |w: &Vec<Var>| {
+                    w.iter().fold(Var::from(0.0), |sum, &w| {
+                        let own = num_traits::Float::sin(w);
+                        let still = slope * own.value() - seen * own.value();
+                        sum + own * Var::from(seen) + Var::from(still)
+                    })
+                },
+            );
+            let gradient =
+                move |w: &Vec<f64>| w.iter().map(|w| slope * w.cos()).collect::<Vec<_>>();
+            let settings = Settings::new().tolerance(1e-7);
+            check_exact_at(&mut w, &mut on_tape, &settings, forwards, gradient)
+        };
+        let refuted = |report: &StateReport| report.notes.iter().any(|note| note.contains(REFUTED));
+        for slope in [1.0, 1e-3, 30.0] {
+            let right = check(slope, slope);
+            assert!(!refuted(&right) && !right.is_wrong(), "{slope}: {right}");
+            // Off by a thousandth: the difference is believed, and the gradient with it.
+            let blind = check(slope, 1.001 * slope);
+            assert!(refuted(&blind) && !blind.is_wrong(), "{slope}: {blind} {:?}", blind.notes);
+        }
+    }
+
+    // ---- Aside ----------------------------------------------------------------------------------
+
+    /// What [`Aside`] is asked about: `sum w^2` at these parameters, with this gradient.
+    struct Scene {
+        at: Vec<f64>,
+        /// Derivatives on the tape are so many times too large.
+        tape: f64,
+        /// Whether the tape met a tie at the state.
+        tied: bool,
+        verdict: Verdict,
+        excused: Vec<usize>,
+        disputed: Vec<usize>,
+    }
+
+    impl Scene {
+        fn new(at: &[f64]) -> Scene {
+            Scene {
+                at: at.to_vec(),
+                tape: 1.0,
+                tied: false,
+                verdict: Verdict::Undecided,
+                excused: Vec::new(),
+                disputed: Vec::new(),
+            }
+        }
+
+        /// Bounds of a quarter, roundings of the formula of an eighth, a tolerance of a thousandth.
+        fn play<T>(
+            &self,
+            gradient: impl Fn(usize, f64) -> f64,
+            act: impl FnOnce(Aside<'_, '_>, &mut State<'_>, &mut Evidence) -> T,
+        ) -> (T, Evidence) {
+            let (mut w, tape) = (self.at.clone(), self.tape);
+            let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+            let count = w.len();
+            let session = Box::new(Here {
+                parameters: &mut w,
+                forward: |w: &Vec<f64>| w.iter().map(|w| w * w).sum::<f64>(),
+                gradient: |w: &Vec<f64>| {
+                    let own = w.iter().enumerate().map(|(i, &w)| gradient(i, w));
+                    own.collect::<Vec<f64>>()
+                },
+            });
+            let taped = Here {
+                parameters: &mut on_tape,
+                forward: move |w: &Vec<Var>| {
+                    w.iter().fold(Var::from(0.0), |sum, &w| {
+                        let (own, value) = (w * w, w.value() * w.value());
+                        sum + own * Var::from(tape) + Var::from(value - tape * value)
+                    })
+                },
+                gradient: |_: &Vec<Var>| 0.0,
+            };
+            let case = crate::case::Case::new(0, 0);
+            let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+            let analytic = state.examine("w").expect("a function");
+            let settings = Settings::new().tolerance(1e-3);
+            let note = Note { event: Event::Tie, operation: "max", value: 0.0 };
+            let home = Recorded {
+                derivative: self.at.iter().map(|w| 2.0 * w).collect(),
+                bound: vec![0.25; count],
+                ids: Vec::new(),
+                doubt: self.tied.then_some(note),
+                stepped: false,
+            };
+            let told = [home.derivative.clone().into(), vec![0.5; count].into()];
+            let mut evidence = unjudged(&state, &settings, analytic, 0, told);
+            evidence.verdict = vec![self.verdict; count];
+            let suspects = Suspects {
+                wrong: Vec::new(),
+                excused: self.excused.clone(),
+                own: vec![0.125; count],
+            };
+            let near = Near { components: (0..count).collect(), disputed: self.disputed.clone() };
+            let mut on_tape = OnTape { session: Box::new(taped), same_draw: true };
+            let aside = Aside {
+                settings: &settings,
+                on_tape: &mut on_tape,
+                home: &home,
+                suspects,
+                near,
+                own: vec![0.125; count],
+            };
+            let result = act(aside, &mut state, &mut evidence);
+            (result, evidence)
+        }
+
+        fn judged(&self, gradient: impl Fn(usize, f64) -> f64) -> (bool, Evidence) {
+            self.play(gradient, |aside, state, evidence| {
+                aside.judge(state, evidence).expect("it runs everywhere")
+            })
+        }
+    }
+
+    fn noise(w: f64) -> f64 {
+        random::signed_magnitude(9, w.to_bits()) / 1.5
+    }
+
+    #[test]
+    fn aside_a_component_is_right_wrong_or_neither() {
+        let look = |scene: &Scene, factor: f64, by: f64| {
+            let gradient = move |_: usize, w: f64| factor * 2.0 * w + by * noise(w);
+            let act = |mut aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let mut right = vec![false; 2];
+                let analytic = evidence.analytic.to_vec();
+                let found = aside.look(state, evidence, &analytic, &mut right);
+                (right, found.expect("on the tape").1, aside.own[0])
+            };
+            scene.play(gradient, act).0
+        };
+        // Derivatives of 5 and -0.5; a thousandth of the sum is allowed.
+        let scene = Scene::new(&[2.5, -0.25]);
+        let still = 0.125;
+        assert_eq!(look(&scene, 1.0019, 0.0), (vec![true; 2], Vec::new(), still));
+        assert_eq!(look(&scene, 1.0021, 0.0), (vec![false; 2], vec![0, 1], still));
+        assert_eq!(look(&scene, 0.9979, 0.0), (vec![false; 2], vec![0, 1], still));
+        // Its own rounding is no fault, and no proof.
+        assert_eq!(look(&scene, 1.0021, 0.5), (vec![false; 2], Vec::new(), still));
+        // That is noted where the state itself ties, and here nothing does.
+        let tied = Scene { tied: true, ..Scene::new(&[2.5, -0.25]) };
+        let (_, _, own) = look(&tied, 1.0, 0.5);
+        assert!(own > 1.0 && own < 5.0, "{own}");
+    }
+
+    #[test]
+    fn a_difference_aside_refutes_a_tape_that_is_off() {
+        let refuted = |tape: f64, component: usize| {
+            let scene = Scene { tape, ..Scene::new(&[2.5, -0.25]) };
+            let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let there = Recorded {
+                    derivative: vec![tape * 5.0, tape * -0.5],
+                    bound: vec![0.0; 2],
+                    ids: Vec::new(),
+                    doubt: None,
+                    stepped: false,
+                };
+                let analytic = evidence.analytic.to_vec();
+                aside.is_refuted(state, &there, &analytic, component)
+            };
+            scene.play(|_, w| 2.0 * w, act).0
+        };
+        for component in [0, 1] {
+            assert!(!refuted(1.0, component) && refuted(1.1, component), "{component}");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_aside_is_the_verdict() {
+        let at = [2.5, -0.25];
+        let wrong = |_: usize, w: f64| 3.0 * w;
+        let right = |_: usize, w: f64| 2.0 * w;
+        // Wrong all around: by what was seen there, without the rounding at the state.
+        let (holds, evidence) = Scene::new(&at).judged(wrong);
+        assert_eq!((holds, evidence.verdict), (true, vec![Verdict::Wrong; 2]));
+        assert_eq!([evidence.bound[0], evidence.bound[1]], [0.375; 2]);
+        // Right all around: on a kink, if the state ties or a difference called it wrong there.
+        let (_, evidence) = Scene::new(&at).judged(right);
+        assert_eq!(evidence.verdict, [Verdict::Undecided; 2]);
+        assert_eq!([evidence.bound[0], evidence.bound[1]], [0.5; 2]);
+        let accused = Scene { verdict: Verdict::Wrong, ..Scene::new(&at) };
+        assert_eq!(accused.judged(right).1.verdict, [Verdict::Kink; 2]);
+        let tied = Scene { tied: true, ..Scene::new(&at) };
+        assert_eq!(tied.judged(right).1.verdict, [Verdict::Kink; 2]);
+        // Neither: nothing is known, on a kink or off it.
+        let noisy = |_: usize, w: f64| 2.0 * w * 1.0021 + 0.5 * noise(w);
+        assert_eq!(accused.judged(noisy).1.verdict, [Verdict::Undecided; 2]);
+        // The tape is off: it may not accuse.
+        let blind = Scene { tape: 1.1, ..Scene::new(&at) };
+        assert!(!blind.judged(right).0);
+        // A difference disputes the tape, and the gradient is right beside it: no kink.
+        let disputed = Scene { disputed: vec![1], ..Scene::new(&at) };
+        assert!(!disputed.judged(right).0);
+        assert!(disputed.judged(wrong).0 && disputed.judged(noisy).0);
+    }
+
+    #[test]
+    fn a_smooth_line_through_a_tie_has_one_derivative() {
+        let smooth = |scene: &Scene, by: f64| {
+            let gradient = move |i: usize, w: f64| 2.0 * w + if i == 0 { by } else { 0.0 };
+            let (_, evidence) = scene.play(gradient, |aside, state, evidence| {
+                aside.judge_smooth(state, evidence);
+            });
+            (evidence.verdict[0], evidence.bound[0])
+        };
+        let scene = || Scene {
+            tied: true,
+            verdict: Verdict::Kink,
+            excused: vec![0],
+            ..Scene::new(&[2.5, -0.25])
+        };
+        // Beyond a thousandth of the sum of both, the tape's bound and the formula's rounding.
+        let limit = |by: f64| 1e-3 * (10.0 + by) + 0.25 + 0.125;
+        let kink = (Verdict::Kink, 0.5);
+        assert_eq!(smooth(&scene(), 0.384), kink);
+        assert!(limit(0.384) > 0.384 && limit(0.387) < 0.387);
+        assert_eq!(smooth(&scene(), 0.387), (Verdict::Wrong, 0.375));
+        assert_eq!(smooth(&scene(), -0.4), (Verdict::Wrong, 0.375));
+        assert_eq!(smooth(&scene(), -6.0), (Verdict::Wrong, 0.375));
+        // Where it was called something else, or was never excused, it stays that.
+        let undecided = Scene { verdict: Verdict::Undecided, ..scene() };
+        assert_eq!(smooth(&undecided, 1.0).0, Verdict::Undecided);
+        assert_eq!(smooth(&Scene { excused: vec![1], ..scene() }, 1.0), kink);
+    }
+
+    // ---- Rounding -------------------------------------------------------------------------------
+
+    /// What is suspected of the first of two components, whose derivatives are 5 and -0.5: it is
+    /// off by `by`, with noise of its own, and the tape knows it to `bound`. With its rounding, its
+    /// bound in the end, and the forwards that it took.
+    fn suspected(
+        by: f64,
+        own: f64,
+        bound: f64,
+        tied: bool,
+    ) -> (Vec<usize>, Vec<usize>, f64, f64, usize) {
+        let gradient = move |i: usize, w: f64| {
+            let noise = if w == 2.5 { 0.0 } else { own * noise(w) };
+            2.0 * w + if i == 0 { by + noise } else { 0.0 }
+        };
+        let scene = Scene { tied, ..Scene::new(&[2.5, -0.25]) };
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+            let mut recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            recorded.doubt = aside.home.doubt;
+            evidence.bound = vec![bound, 0.0].into();
+            let open = agree(evidence);
+            let before = state.forwards;
+            let found = allow_for_rounding(state, aside.on_tape, &recorded, evidence, &open);
+            let own = found.own.first().copied().unwrap_or(0.0);
+            (found.wrong, found.excused, own, state.forwards - before)
+        };
+        let ((wrong, excused, own, forwards), evidence) = scene.play(gradient, act);
+        (wrong, excused, own, evidence.bound[0], forwards)
+    }
+
+    #[test]
+    fn a_bound_of_the_tape_gives_place_to_what_roundings_do() {
+        let shaken = SHAKEN as usize;
+        // Within the tolerance of both, and open for the tape's bound alone: no suspect.
+        let (wrong, excused, own, bound, forwards) = suspected(0.009, 0.0, 0.5, false);
+        assert_eq!((wrong, excused, own, bound, forwards), (Vec::new(), Vec::new(), 0.0, 0.5, 0));
+        // A thousandth of the sum, not of the product.
+        assert_eq!(suspected(0.015, 0.0, 1e-9, false).0, [0]);
+        // Far off within a wide bound, which roundings at random show to be idle.
+        let (wrong, _, _, bound, forwards) = suspected(0.3, 0.0, 0.5, false);
+        assert_eq!((wrong, forwards), (vec![0], shaken));
+        assert!(bound < 1e-12, "{bound:e}");
+        // Not beside a tie, where a rounding may take another branch.
+        let (wrong, excused, _, bound, forwards) = suspected(0.3, 0.0, 0.5, true);
+        assert_eq!((wrong, excused, bound, forwards), (Vec::new(), Vec::new(), 0.5, 0));
+        // Nor where the formula's own rounding is in the way as well.
+        let (wrong, excused, own, bound, forwards) = suspected(0.3, 0.06, 0.5, false);
+        assert!(2.0 * own > 0.3 && own < 0.5, "{own}");
+        assert_eq!((wrong, excused, bound, forwards), (Vec::new(), Vec::new(), 0.5, 0));
+        // What is beyond the bound needs no other.
+        let (wrong, _, own, bound, forwards) = suspected(0.3, 0.0, 0.1, false);
+        assert_eq!((wrong, forwards), (vec![0], 0));
+        assert_eq!(bound, 0.1 + own);
+        // Beyond it by no more than the formula's rounding: excused, and looked at aside.
+        let own = suspected(0.3, 0.03, 0.1, false).2;
+        let off = 0.3 - 1e-3 * 10.3;
+        for (part, is_excused) in [(0.8, true), (1.2, false)] {
+            let (wrong, excused, _, bound, _) = suspected(0.3, 0.03, off - part * own, false);
+            assert_eq!((wrong.is_empty(), excused.is_empty()), (is_excused, !is_excused), "{part}");
+            assert!((bound - (off - part * own) - own).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn roundings_at_random_show_what_they_do() {
+        let scene = Scene::new(&[2.5, -0.25]);
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, _: &mut Evidence| {
+            let recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            let seen = aside.on_tape.rounding(state, &recorded);
+            (recorded.bound, seen)
+        };
+        let (bound, seen) = scene.play(|_, w| 2.0 * w, act).0;
+        for (bound, seen) in bound.iter().zip(&seen) {
+            assert!(*seen > 0.0 && *seen < 1e-13, "{bound:e} {seen:e}");
+        }
+        // Where the tape is another one, nothing is known.
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, _: &mut Evidence| {
+            let mut recorded = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+            recorded.ids.push(None);
+            aside.on_tape.rounding(state, &recorded)
+        };
+        assert_eq!(scene.play(|_, w| 2.0 * w, act).0, [f64::INFINITY; 2]);
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::evidence::{Block, Column};
 
+mod states;
+
 const TOLERANCE: f64 = 1e-3;
 
 /// Blocks of these shapes, all components undecided.
@@ -39,7 +41,7 @@ fn evidence(shapes: &[&[usize]], analytic: &[f64], numeric: &[f64], bound: f64) 
 fn a_component_agrees_beside_its_surroundings() {
     let settled = |g: f64, d: f64, bound: f64, around: f64| {
         let mut evidence = evidence(&[&[1]], &[g], &[d], bound);
-        lenient(&mut evidence, &[around]);
+        lenient(&mut evidence, |_| vec![around]);
         evidence.verdict[0] == Verdict::Agrees
     };
     // Difference and bound are each held against the larger of the two sizes.
@@ -53,12 +55,15 @@ fn a_component_agrees_beside_its_surroundings() {
     // What has a verdict keeps it, what was not measured gets none.
     let mut decided = evidence(&[&[2]], &[1.0, 1.0], &[1.0, 1.0], 0.0);
     decided.verdict = vec![Verdict::Kink, Verdict::Wrong];
-    lenient(&mut decided, &[1.0, 1.0]);
+    lenient(&mut decided, |_| unreachable!("nothing is open"));
     assert_eq!(decided.verdict, [Verdict::Kink, Verdict::Wrong]);
     let mut unmeasured = evidence(&[&[2]], &[1.0, 1.0], &[1.0, 1.0], 0.0);
     unmeasured.numeric = Column::like(&unmeasured.analytic);
     unmeasured.numeric[1] = 1.0;
-    lenient(&mut unmeasured, &[1.0, 1.0]);
+    lenient(&mut unmeasured, |open| {
+        assert_eq!(open, [1]);
+        vec![1.0]
+    });
     assert_eq!(unmeasured.verdict, [Verdict::Undecided, Verdict::Agrees]);
 }
 
@@ -154,4 +159,46 @@ fn planted_faults_show_along_directions() {
         assert!(!seen(1.001 * by, Verdict::Agrees)[kind], "{kind}");
     }
     assert_eq!(seen(1e-9, Verdict::Undecided), [false; 5]);
+}
+
+#[test]
+fn a_planted_fault_is_held_against_the_numeric_slope() {
+    let gradient = [1.0, 2.0, 3.0, 4.0];
+    let seen = |analytic: f64, numeric: f64, bound: f64| {
+        let mut evidence = evidence(&[&[4]], &gradient, &gradient, f64::INFINITY);
+        evidence.bound = Column::of_one(f64::INFINITY, 4);
+        evidence.verdict.fill(Verdict::Agrees);
+        evidence.directions.push(Slope {
+            range: 0..4,
+            tag: 5,
+            scale: 2.0,
+            analytic,
+            numeric,
+            bound,
+            reference: 10.0,
+            verdict: Verdict::Agrees,
+        });
+        let planted = plant(&evidence);
+        (planted.by_kind[0].1, planted.by_kind[1].1, planted.by_kind[2].1, planted.exercised[0])
+    };
+    // Nothing in place of 8 is off by the 9 that were measured, the other sign by 17.
+    assert_eq!(seen(8.0, 9.0, 8.5), (1, 1, 0, true));
+    assert_eq!(seen(8.0, 9.0, 9.0), (0, 1, 0, true));
+    assert_eq!(seen(8.0, 9.0, 16.5), (0, 1, 0, true));
+    assert_eq!(seen(8.0, 9.0, 17.0), (0, 0, 0, false));
+    // One percent more shows; a block is exercised by nothing and by the other sign alone.
+    assert_eq!(seen(8.0, 0.0, 8.0), (0, 0, 1, false));
+}
+
+#[test]
+fn one_component_is_doubled_and_no_other() {
+    let caught = |open: &dyn Fn(usize) -> bool| {
+        let mut evidence = evidence(&[&[5]], &[3.0; 5], &[3.0; 5], 1e-6);
+        evidence.verdict.fill(Verdict::Agrees);
+        (0..5).filter(|&i| open(i)).for_each(|i| evidence.bound[i] = 100.0);
+        plant(&evidence).by_kind[4]
+    };
+    let alone = crate::random::hash_text(5, "b0") as usize % 5;
+    assert_eq!(caught(&|i| i != alone), (1, 1));
+    assert_eq!(caught(&|i| i == alone), (1, 0));
 }

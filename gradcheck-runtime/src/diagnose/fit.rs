@@ -96,8 +96,7 @@ pub(super) fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option
 /// lies near it. Samples are `(y, x, tolerance of y)`.
 pub(super) fn slope(samples: impl Iterator<Item = (f64, f64, f64)>) -> Option<(f64, f64)> {
     let mut all: Vec<(f64, f64, f64, f64)> = samples
-        .filter(|(y, x, t)| y.is_finite() && x.is_finite() && *x != 0.0 && t.is_finite())
-        .map(|(y, x, t)| (y / x, y, x, t.max(1e-17 * x.abs()).max(f64::MIN_POSITIVE)))
+        .map(|(y, x, t)| (y / x, y, x, t.max(f64::MIN_POSITIVE)))
         .filter(|s| s.0.is_finite())
         .collect();
     if all.is_empty() {
@@ -172,16 +171,15 @@ pub(super) fn choose(
             }
             left -= c.cost;
             // States in which the blocks are right speak against a shape that would show there.
-            let contrast = c.free == Free::EachState
-                || contrast.is_empty()
-                || test(contrast, Free::Never, &c.predict).is_some();
+            let contrast =
+                c.free == Free::EachState || test(contrast, Free::Never, &c.predict).is_some();
             (left >= MIN_BITS).then_some(Found { kind: c.kind, bits: left, cost: c.cost, contrast })
         })
         .collect();
     let rank = |f: &Found| f.bits - if f.contrast { 0.0 } else { 6.0 };
     // Of equals the first.
     let at = (0..fits.len()).rev().max_by(|&a, &b| rank(&fits[a]).total_cmp(&rank(&fits[b])))?;
-    let mut found = fits.swap_remove(at);
+    let mut found = fits.remove(at);
     // A single state cannot tell m from n where both are 5: say both.
     if let Kind::Scaled { factor, follows, range: None, .. } = &mut found.kind {
         for other in &fits {

@@ -9,6 +9,11 @@ impl Follows {
         Follows { number, terms: terms.iter().map(term).collect() }
     }
 
+    /// The same with `k` times the number in front.
+    pub(super) fn times(&self, k: f64) -> Self {
+        Follows { number: k * self.number, terms: self.terms.clone() }
+    }
+
     pub(super) fn value(&self, part: &Part<'_>) -> Option<f64> {
         let mut v = self.number;
         for t in &self.terms {
@@ -84,7 +89,7 @@ pub(super) fn formulas(parts: &[&Part<'_>]) -> Vec<(Follows, f64)> {
             }
         }
     }
-    let cost = (2.0 + (all.len() + rest.len()) as f64).log2() + 1.0;
+    let cost = 1.0 + ((all.len() + rest.len()) as f64).log2();
     all.extend(rest.into_iter().map(|f| (f, cost)));
     // Where a product is 1 in every state it explains nothing.
     all.retain(|(f, _)| parts.iter().any(|p| f.value(p).is_some_and(|v| v != 1.0)));

@@ -89,12 +89,10 @@ impl<'s, 'a> Search<'s, 'a> {
             .collect();
         let passing: Vec<&Part<'_>> =
             self.parts.iter().filter(|p| !self.failing.contains(&p.state)).collect();
-        let several = everything.iter().any(|p| p.id() != everything[0].id());
         let of_wrong = best(&self.wrong(names), &self.right(names));
         // What holds for the right blocks too need not be what is wrong with the others.
         let simpler = |whole: &Found| of_wrong.as_ref().is_some_and(|f| f.cost < whole.cost);
-        if several
-            && everything.iter().any(|p| !p.wrong)
+        if everything.iter().any(|p| !p.wrong)
             && let Some(found) = best(&everything, &passing).filter(|found| !simpler(found))
         {
             let mut all: Vec<&str> = Vec::new();
@@ -244,7 +242,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 matches!((&g.kind, &groups[i].kind), (Kind::CopyOf(a), Kind::CopyOf(b))
                     if *a == mine && *b == self.short(g.names[0]))
             });
-            if let Some(j) = partner.filter(|&j| j > i) {
+            if let Some(j) = partner {
                 let other = groups.remove(j);
                 groups[i].kind = Kind::SwappedWith(self.short(other.names[0]));
                 groups[i].names.extend(other.names);
@@ -316,13 +314,10 @@ impl<'s, 'a> Search<'s, 'a> {
             .filter(|p| !failing.contains_key(&p.state))
             .map(|p| (p.state, p.evidence))
             .collect();
-        if failing.is_empty() || right.is_empty() {
-            return None;
-        }
         let all = failing.len() + right.len();
         let mut best: Option<(f64, Only)> = None;
         let trained = right.values().filter(|e| e.steps > 0).count() + failing.len();
-        if failing.values().all(|e| e.steps > 0) && trained < all {
+        if failing.values().all(|e| e.steps > 0) {
             let evidence = chance_bits(failing.len(), trained, all);
             if evidence > 4.1 {
                 best = Some((evidence, Only::AfterTraining));
@@ -403,7 +398,7 @@ pub(super) fn rank_correlation(pairs: &[(f64, f64)]) -> f64 {
     }
     let (a, b) = (ranks(|p| p.0), ranks(|p| p.1));
     let mean = (pairs.len() as f64 - 1.0) / 2.0;
-    let product: f64 = a.iter().zip(&b).map(|(a, b)| (a - mean) * (b - mean)).sum();
-    let square: f64 = a.iter().map(|a| (a - mean) * (a - mean)).sum();
+    let product: f64 = a.iter().zip(&b).map(|(a, b)| a * (b - mean)).sum();
+    let square: f64 = a.iter().map(|a| a * (a - mean)).sum();
     if square > 0.0 { product / square } else { 0.0 }
 }

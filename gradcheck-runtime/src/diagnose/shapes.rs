@@ -54,7 +54,7 @@ pub(super) fn scale_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
     let formulas = formulas(parts);
     for (formula, cost) in &formulas {
         let signed = [1.0, -1.0].into_iter().find_map(|sign| {
-            let f = Follows { number: sign * formula.number, terms: formula.terms.clone() };
+            let f = formula.times(sign);
             let fits = parts.iter().all(|p| match (f.value(p), each.get(&p.state)) {
                 (Some(v), Some(&k)) => near(k, v),
                 (Some(_), None) => true,
@@ -77,7 +77,7 @@ pub(super) fn scale_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
                 p.comps.iter().map(move |c| (c.g, v * c.n, c.tol))
             }));
             let k = x.map_or(c, |x| x.0);
-            let follows = Follows { number: k * formula.number, terms: formula.terms.clone() };
+            let follows = formula.times(k);
             let kind = scaled(follows.value(parts[0]).unwrap_or(first), 0.0, vec![follows]);
             let predict: Predict = Box::new(move |p, c| {
                 let k = k * f.value(p)?;
@@ -90,7 +90,7 @@ pub(super) fn scale_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
         let (low, high) = extremes(each.values());
         let kind = Kind::Scaled {
             factor: first,
-            uncertainty: 1e-3 * (high - low),
+            uncertainty: 0.0,
             follows: Vec::new(),
             range: Some((low, high)),
         };
@@ -134,7 +134,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
     type X = fn(f64) -> f64;
     let one: X = |_| 1.0;
     let itself: X = |w| w;
-    let sign: X = |w| if w > 0.0 { 1.0 } else { -1.0 };
+    let sign: X = f64::signum;
     let mut of: Vec<(X, f64)> = Vec::new();
     if parts.iter().all(|p| p.has_primal) {
         of.extend([(itself, 1.5), (sign, 3.0)]);
@@ -173,7 +173,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
             predict,
         });
         for (formula, extra) in formulas(parts) {
-            if is_offset || formula.number != 1.0 || formula.terms.len() > 2 {
+            if is_offset {
                 continue;
             }
             let Some(c) = common_factor(parts, &formula, &each, 2) else { continue };
@@ -182,7 +182,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
                 p.comps.iter().map(move |c| (c.g - c.n, v * x(c.w), c.tol))
             }))
             .map_or(c, |k| k.0);
-            let follows = Follows { number: k, terms: formula.terms.clone() };
+            let follows = formula.times(k);
             let predict: Predict =
                 Box::new(move |p, c| Some((c.n + k * formula.value(p)? * x(c.w), c.tol)));
             out.push(Candidate {
@@ -194,11 +194,10 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
         }
         if each.len() > 1 {
             let range = extremes(each.values());
-            let unc = 1e-3 * (range.1 - range.0);
             let predict: Predict =
                 Box::new(move |p, c| Some((c.n + each.get(&p.state)? * x(c.w), c.tol)));
             out.push(Candidate {
-                kind: kind(first, unc, None, Some(range)),
+                kind: kind(first, 0.0, None, Some(range)),
                 cost: cost + 1.0,
                 free: Free::EachState,
                 predict,
@@ -237,11 +236,11 @@ pub(super) fn order_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
         return;
     }
     for a in 0..rank {
-        for b in a + 1..rank {
+        for b in 0..a {
             let reshaped = parts.iter().any(|p| p.shape[a] != p.shape[b]);
-            let predict: Predict = Box::new(move |p, c| p.partner(c, p.transposed(c.i, (a, b))));
-            let kind = Kind::Transposed { axes: (a, b), reshaped };
-            let cost = 3.0 + rank as f64 + f64::from(u8::from(reshaped));
+            let predict: Predict = Box::new(move |p, c| p.partner(c, p.transposed(c.i, (b, a))));
+            let kind = Kind::Transposed { axes: (b, a), reshaped };
+            let cost = 3.0 + rank as f64;
             out.push(Candidate { kind, cost, free: Free::Never, predict });
         }
         let cost = 4.0 + (rank as f64).log2();
@@ -309,9 +308,6 @@ pub(super) fn one_slice(p: &Part<'_>, c: &Comp, axis: usize, slice: Slice) -> Op
 pub(super) fn along_axis_candidates(parts: &[&Part<'_>], axis: usize, out: &mut Vec<Candidate>) {
     let mut groups: HashMap<(usize, usize), Vec<Comp>> = HashMap::new();
     for p in parts {
-        if p.shape[axis] < 2 || p.len / p.shape[axis] < 2 {
-            return;
-        }
         for c in &p.comps {
             groups.entry((p.state, p.index(c.i, axis))).or_default().push(*c);
         }
@@ -444,11 +440,9 @@ pub(super) fn factor_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
 
 pub(super) fn clip_candidates(parts: &[&Part<'_>], out: &mut Vec<Candidate>) {
     let at = parts.iter().flat_map(|p| &p.comps).fold(0.0_f64, |m, c| m.max(c.g.abs()));
-    if at > 0.0 {
-        let predict: Predict = Box::new(move |_, c| Some((c.n.clamp(-at, at), c.tol)));
-        let kind = Kind::Clipped { at };
-        out.push(Candidate { kind, cost: 3.0, free: Free::Once, predict });
-    }
+    let predict: Predict = Box::new(move |_, c| Some((c.n.clamp(-at, at), c.tol)));
+    let kind = Kind::Clipped { at };
+    out.push(Candidate { kind, cost: 3.0, free: Free::Once, predict });
 }
 
 /// Part of the sum over a dimension that component `c` would be, and its noise: from the
@@ -480,7 +474,6 @@ fn sum_of(
 pub(super) fn part_of_sum<'a>(wrong: &[&Part<'a>], all: &[Part<'a>]) -> Option<Found> {
     let dims: Vec<String> = wrong.first()?.evidence.dims.iter().map(|d| d.0.clone()).collect();
     let cost = 2.0 + (8.0 * dims.len() as f64).log2();
-    let mut best: Option<Found> = None;
     for dim in dims {
         let beside = |p: &Part<'a>| {
             let count = p.dim(&dim).filter(|&n| n >= 2.0)?;
@@ -513,11 +506,11 @@ pub(super) fn part_of_sum<'a>(wrong: &[&Part<'a>], all: &[Part<'a>]) -> Option<F
             });
         }
         let found = choose(&showing, &[], candidates);
-        if found.as_ref().is_some_and(|f| best.as_ref().is_none_or(|b| f.bits > b.bits)) {
-            best = found;
+        if found.is_some() {
+            return found;
         }
     }
-    best
+    None
 }
 
 /// The best shape of a set of blocks. Several blocks share only what no single block's axes
@@ -575,7 +568,7 @@ pub(super) fn single_precision(parts: &[&Part<'_>]) -> Option<Found> {
         .iter()
         .flat_map(|p| {
             let least = 1e-3 * size(p);
-            p.comps.iter().filter(move |c| c.n != 0.0 && c.n.abs() >= least)
+            p.comps.iter().filter(move |c| c.n.abs() >= least)
         })
         .map(|c| (c.g - c.n) / c.n)
         .collect();

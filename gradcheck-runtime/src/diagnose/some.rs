@@ -175,8 +175,7 @@ pub(super) fn between(parts: &[&Part<'_>]) -> Option<Region> {
     let (low, high) = extremes(wrong.iter());
     let outside = comps().filter(|c| !c.wrong).all(|c| c.w < low || c.w > high);
     let all = comps().count();
-    let evidence: f64 =
-        (0..wrong.len()).map(|i| ((all - i) as f64 / (wrong.len() - i) as f64).log2()).sum();
+    let evidence = chance_bits(wrong.len(), wrong.len(), all);
     (outside && low.is_finite() && high.is_finite() && evidence - 2.0 * (all as f64).log2() > 5.0)
         .then_some(Region::Between { low, high })
 }

@@ -18,6 +18,8 @@ use super::*;
 use crate::evidence::{Block, Verdict};
 use crate::random;
 
+mod rivals;
+
 /// A number of order one, its sign random.
 fn number(k: usize) -> f64 {
     random::signed_magnitude(11, k as u64)

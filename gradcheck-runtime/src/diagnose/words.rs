@@ -333,7 +333,7 @@ impl Finding {
             ),
             Kind::Transposed { axes, reshaped } => {
                 let how = if *reshaped { ", read in the shape of the parameter" } else { "" };
-                let axes = if axes.1 > 1 || axes.0 > 0 {
+                let axes = if *axes != (0, 1) {
                     format!(" (axes {} and {})", axes.0, axes.1)
                 } else {
                     String::new()

@@ -262,4 +262,88 @@ mod tests {
             assert!(3e-3 <= fit.hidden && fit.hidden < 0.5, "{seed}: {fit:?}");
         }
     }
+
+    #[test]
+    fn a_deviation_is_per_degree_of_freedom() {
+        // Of eight values a parabola takes three up: five are left.
+        let places = places(8);
+        let basis = Basis::powers(&places, 2);
+        let squares: f64 = (0..4000)
+            .map(|seed| {
+                let row: Vec<f64> = (0..8).map(|k| random::unit(seed, k) - 0.5).collect();
+                basis.deviation(2, &row).powi(2) / 4000.0
+            })
+            .sum();
+        assert!((squares * 12.0 - 1.0).abs() < 0.05, "{squares}");
+    }
+
+    #[test]
+    fn samples_lie_apart_and_in_the_window() {
+        struct Asked(Vec<f64>);
+        impl Line for Asked {
+            fn outputs(&self) -> usize {
+                1
+            }
+            fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+                self.0.push(t);
+                (y[0], floor[0]) = (t, 0.0);
+                Some(t)
+            }
+            fn scale(&self) -> f64 {
+                1.0
+            }
+            fn roundoff(&self) -> f64 {
+                1e-16
+            }
+            fn magnitude(&self) -> f64 {
+                1.0
+            }
+        }
+        let mut line = Asked(Vec::new());
+        fit(&mut line, 0.5, &[0.0]);
+        assert_eq!(line.0.len(), POINTS);
+        // Seen on a half circle: one in each of as many parts, off their edges by a tenth.
+        for (k, t) in line.0.iter().enumerate() {
+            let part = (-t / 0.5).acos() / std::f64::consts::PI * POINTS as f64 - k as f64;
+            assert!((0.1 - 1e-6..0.9 + 1e-6).contains(&part), "{k}: {part}");
+        }
+    }
+
+    #[test]
+    fn a_fit_has_the_error_that_its_scatter_makes() {
+        let places = places(POINTS);
+        let basis = Basis::powers(&places, DEGREES);
+        let kink: Vec<f64> = places.iter().map(|t| t.abs()).collect();
+        let row: Vec<f64> = places
+            .iter()
+            .enumerate()
+            .map(|(k, t)| 3.0 * t + 0.01 * t * t.abs() + random::unit(17, k as u64) - 0.5)
+            .collect();
+        let width = 0.25;
+        for least in [0.0, 2.0] {
+            let fit = slope(&basis, &kink, &row, least, width).expect("a line and noise");
+            // Powers up to the fourth are taken out, the last two of which must be noise.
+            let shares: Vec<f64> = basis.columns.iter().map(|c| dot(c, &row)).collect();
+            let part = |from: usize| -> f64 {
+                (from..=4).map(|k| shares[k] * basis.slopes[k]).sum::<f64>() / width
+            };
+            let noise = basis.deviation(4, &row).max(least);
+            let error = noise * norm(basis.slopes[..=4].iter().copied()) / width;
+            let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-9, "{a} is not {b}");
+            close(fit.value, part(0));
+            close(fit.bound, CERTAIN * error + part(3).abs());
+            // What a kink of one leaves beside these powers is told from noise or it is not.
+            let (bent, _, size) = basis.without(5, kink.clone());
+            let share = dot(&bent, &row).abs() / size;
+            close(fit.hidden, (share + SILENT * noise) / size / width);
+        }
+    }
+
+    #[test]
+    fn a_small_wave_is_no_noise() {
+        let wave = |x: f64| 0.01 * (25.0 * x).sin();
+        assert_eq!(fit(&mut Around(wave, 0.5), 0.5, &[0.0])[0], None);
+        // Unless there must be more than three times as much.
+        assert!(fit(&mut Around(wave, 0.5), 0.5, &[0.1])[0].is_some());
+    }
 }

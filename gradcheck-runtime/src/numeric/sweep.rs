@@ -99,4 +99,31 @@ mod tests {
         assert!(swept.points.iter().all(|(step, slope)| *step < 0.1 && slope.is_finite()));
         assert!((swept.best.0 - 10.0).abs() <= swept.best.1.max(1e-12), "{swept:?}");
     }
+
+    #[test]
+    fn the_narrowest_step_is_one_that_the_parameters_can_take() {
+        let swept = sweep(&mut Around(|x: f64| x, 1e6), 0);
+        // Twice the unit of rounding of a million.
+        let least = 2.0 * 1.1e-16 * 1e6;
+        assert!(swept.points[0].0 > least && swept.points[0].0 < 3.0 * least, "{swept:?}");
+    }
+
+    #[test]
+    fn truncation_is_the_median_of_what_stands_clear_of_the_noise() {
+        let of = |factors: &[f64], noise: f64| {
+            let step = |k: usize| 10.0_f64.powf(k as f64 / f64::from(IN_A_DECADE)) * 1e-3;
+            let points = factors.iter().enumerate().map(|(k, c)| (step(k), c * step(k) * step(k)));
+            Sweep { points: points.collect(), best: (0.0, 0.0), noise }.truncation(0.0)
+        };
+        // One factor for each pair: a decade is three, and two are too few.
+        assert_eq!(of(&[1.0; 3], 0.0), None);
+        let c = of(&[1.0; 4], 0.0).expect("a decade");
+        assert!((c - 1.0).abs() < 1e-9);
+        let c = of(&[1.2, 1.0, 1.3, 1.1, 0.9, 0.9], 0.0).expect("more than a decade");
+        assert!((c - 1.1).abs() < 1e-9, "{c}");
+        // Errors of ten times the noise over the step are clear of it, smaller ones are not: here
+        // the first four have other factors, and are not.
+        let c = of(&[0.5, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0], 1e-8).expect("a decade");
+        assert!((c - 1.0).abs() < 1e-9, "{c}");
+    }
 }

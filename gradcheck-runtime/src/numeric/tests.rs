@@ -3,6 +3,8 @@
 use super::*;
 use crate::random;
 
+mod limits;
+
 /// A function of one variable around a point.
 struct Synthetic<F: Fn(f64) -> f64> {
     f: F,

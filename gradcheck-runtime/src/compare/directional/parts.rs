@@ -1,0 +1,436 @@
+//! The parts that a search for wrong components is made of, each by itself.
+use super::rungs::{search, unmeasured};
+use super::*;
+use crate::case::Case;
+use crate::flatten::FlattenMut;
+use crate::problem::Here;
+use crate::settings::{Convention, Method};
+
+const TAG: u64 = 41;
+
+fn close(value: f64, truth: f64, within: f64) {
+    assert!((value - truth).abs() <= within * truth.abs(), "{value} is not {truth}");
+}
+
+fn gauged(off: f64, bound: f64) -> Gauged {
+    Gauged { off, bound }
+}
+
+#[test]
+fn off_is_beyond_the_bound() {
+    assert!(!gauged(0.5, 0.5).is_off() && !gauged(-0.5, 0.5).is_off());
+    assert!(gauged(0.75, 0.5).is_off() && gauged(-0.75, 0.5).is_off());
+}
+
+#[test]
+fn a_kink_is_off_along_one_direction() {
+    let one = |a: Gauged, b: Gauged| {
+        let either = [[a, b], [b, a]];
+        either.map(|by| Off { range: 0..9, by }.is_of_one_direction())
+    };
+    // Ten times both bounds, beside one that is not off at all.
+    let quiet = gauged(0.25, 0.25);
+    assert_eq!(one(gauged(4.0, 0.125), quiet), [true; 2]);
+    assert_eq!(one(gauged(-4.0, 0.125), quiet), [true; 2]);
+    assert_eq!(one(gauged(3.75, 0.125), quiet), [false; 2]);
+    assert_eq!(one(gauged(4.0, 0.125), gauged(0.5, 0.25)), [false; 2]);
+    assert_eq!(one(quiet, quiet), [false; 2]);
+}
+
+/// Parameters of a forward, its gradient as the user has it, and what a search does with them.
+fn with<P: FlattenMut, T>(
+    mut w: P,
+    forward: impl Fn(&P) -> f64,
+    gradient: impl Fn(&P) -> P,
+    noise: f64,
+    act: impl FnOnce(&mut Search, &mut State<'_>, &mut Evidence) -> T,
+) -> T
+where
+    P: crate::probe::Outcome,
+{
+    let session = Box::new(Here { parameters: &mut w, forward, gradient });
+    let case = Case::new(0, 0);
+    let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+    let analytic = state.examine("w").expect("a function");
+    let settings = Settings::new().tolerance(1e-3);
+    let mut evidence = unmeasured(&state, &settings, analytic);
+    let level = noise * usual_step(&state) / 6.0;
+    let mut search = search(&mut state, &settings, level);
+    act(&mut search, &mut state, &mut evidence)
+}
+
+/// `3 w` of each, its gradient off by `error` at one of ten; twos.
+fn lines<T>(
+    error: f64,
+    at: usize,
+    noise: f64,
+    act: impl FnOnce(&mut Search, &mut State<'_>, &mut Evidence) -> T,
+) -> T {
+    let forward = |w: &Vec<f64>| w.iter().map(|w| 3.0 * (w - 2.0)).sum::<f64>();
+    let gradient = move |w: &Vec<f64>| {
+        (0..w.len()).map(|i| 3.0 + if i == at { error } else { 0.0 }).collect::<Vec<f64>>()
+    };
+    with(vec![2.0; 10], forward, gradient, noise, act)
+}
+
+/// Entry of the direction, in units of the block's scale of two.
+fn step_of(i: usize) -> f64 {
+    2.0 * entry(TAG, i)
+}
+
+#[test]
+fn what_is_known_is_taken_from_a_slope() {
+    lines(0.5, 4, 0.0, |search, state, evidence| {
+        let ray = Ray::random(TAG, &search.scales, 2..7);
+        let plain: f64 = (2..7).map(|i| evidence.analytic[i] * step_of(i)).sum();
+        let size = (2..7).map(|i| (evidence.analytic[i] * step_of(i)).powi(2)).sum::<f64>().sqrt();
+        let (slope, open, length) = search.product(state, evidence, &ray);
+        close(slope, plain, 1e-12);
+        close(length, size, 1e-12);
+        assert_eq!(open, 0.0);
+        let known = |component, error, bound| Known { component, error, bound };
+        search.known = vec![known(4, 0.5, 0.25), known(6, -1.5, 0.125), known(9, 100.0, 100.0)];
+        let (slope, open, _) = search.product(state, evidence, &ray);
+        close(slope, plain - 0.5 * step_of(4) + 1.5 * step_of(6), 1e-12);
+        close(open, (0.25 * step_of(4)).hypot(0.125 * step_of(6)), 1e-12);
+    });
+}
+
+#[test]
+fn a_part_is_measured_at_the_usual_step_or_a_wide_one() {
+    // Where along the direction values were asked for, and what came of it.
+    let part = |clear: usize, faint: bool| {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let forward = |w: &Vec<f64>| {
+            let t = (w[0] - 2.0) / step_of(0);
+            asked.borrow_mut().push(t);
+            3.0 * t + 1e6 * t.powi(3)
+        };
+        let gradient = |_: &Vec<f64>| vec![4.0 / step_of(0)];
+        let gauged = with(vec![2.0], forward, gradient, 1e-3, |search, state, evidence| {
+            search.clear = clear;
+            search.known = vec![Known { component: 0, error: 0.0, bound: 0.5 }];
+            asked.borrow_mut().clear();
+            search.part(state, evidence, 0..1, TAG, faint).expect("it is finite")
+        });
+        let asked: Vec<f64> = asked.borrow().iter().copied().filter(|t| *t > 0.0).collect();
+        (gauged, asked)
+    };
+    let roundoff = 0.5 * f64::EPSILON;
+    let (widest, usual) = (0.5 * roundoff.powf(0.2), roundoff.cbrt());
+    let open = 0.5 * step_of(0).abs();
+    let at = |asked: &[f64], steps: &[f64]| {
+        assert_eq!(asked.len(), steps.len(), "{asked:?}");
+        asked.iter().zip(steps).for_each(|(a, step)| close(*a, *step, 1e-9));
+    };
+    let (usually, asked) = part(3, false);
+    at(&asked, &[usual]);
+    close(usually.off, 1.0 - 1e6 * usual * usual, 1e-9);
+    close(usually.bound, 1e-3 + open, 1e-9);
+    // A faint one on the widest steps that are clear: extrapolated, without its cubic part.
+    for clear in [0, 1] {
+        let (faint, asked) = part(clear, true);
+        at(&asked, &[0.5 * widest, 0.25 * widest]);
+        close(faint.off, 1.0, 1e-6);
+        let noise = |step: f64| 1e-3 * usual / step;
+        let rounding = (4.0 * noise(0.25 * widest) + noise(0.5 * widest)) / 3.0;
+        let correction = 1e6 * widest * widest * (0.25 - 0.0625) / 3.0;
+        close(faint.bound, rounding + 0.02 * correction + open, 1e-9);
+    }
+    let (faint, asked) = part(3, true);
+    at(&asked, &[widest * RUNGS[3]]);
+    close(faint.off, 1.0 - 1e6 * asked[0] * asked[0], 1e-6);
+}
+
+#[test]
+fn a_kink_within_a_part_is_left_behind_or_in_its_bound() {
+    // A kink at the state, whose gap is 0.3.
+    let part = |noise: f64, curvature: f64, faint: bool| {
+        let steps = std::cell::Cell::new(0);
+        let forward = |w: &Vec<f64>| {
+            steps.set(steps.get() + 1);
+            let t = (w[0] - 2.0) / step_of(0);
+            3.0 * t + 0.15 * t.abs()
+        };
+        let gradient = |_: &Vec<f64>| vec![4.0 / step_of(0)];
+        with(vec![2.0], forward, gradient, noise, |search, state, evidence| {
+            (search.curvature, search.clear) = (curvature, 3);
+            steps.set(0);
+            let gauged = search.part(state, evidence, 0..1, TAG, faint).expect("it is finite");
+            (steps.get() / 2, gauged.bound)
+        })
+    };
+    let usual = (0.5 * f64::EPSILON).cbrt();
+    // At a 256th of the step, below a hundredth, half the gap is what it may shift by.
+    let (steps, bound) = part(1e-9, 0.0, false);
+    assert_eq!(steps, 3);
+    close(bound, 0.15 + 256e-9, 1e-8);
+    let (steps, bound) = part(1e-9, 0.0, true);
+    assert_eq!(steps, 1);
+    assert!(bound > 0.15 && bound < 0.16, "{bound}");
+    // Thirty times the curvature over the step, or four times the noise, and it is none.
+    assert_eq!(part(1e-9, 0.31 / 30.0 / usual, false).0, 1);
+    assert_eq!(part(1e-9, 0.29 / 30.0 / usual, false).0, 3);
+    assert_eq!(part(0.076, 0.0, false).0, 1);
+    assert_eq!(part(0.074, 0.0, false).0, 2);
+    assert_eq!(part(0.04, 0.15 / 30.0 / usual, false).0, 1);
+}
+
+#[test]
+fn a_slope_that_is_known_to_few_digits_is_measured_again() {
+    lines(0.5, 4, 1e-6, |search, state, evidence| {
+        search.curvature = 0.0;
+        let seen = |bound: f64| Slope {
+            range: 0..10,
+            tag: TAG,
+            scale: 2.0,
+            analytic: 7.0,
+            numeric: 5.0,
+            bound,
+            reference: 1.0,
+            verdict: Verdict::Wrong,
+        };
+        let mut sharp = |bound: f64| {
+            let gauged = search.sharp(state, evidence, &seen(bound), false);
+            (gauged.off, gauged.bound)
+        };
+        // Five digits are enough.
+        assert_eq!(sharp(1.9e-5), (2.0, 1.9e-5));
+        let (off, bound) = sharp(2.1e-5);
+        close(off, 0.5 * step_of(4), 1e-5);
+        close(bound, 1e-6, 1e-6);
+        assert!(sharp(f64::NAN).1 < 2e-6);
+        // The one that is known better.
+        let mut worse = seen(1e-7);
+        worse.numeric = 6.999;
+        let gauged = search.sharp(state, evidence, &worse, false);
+        assert_eq!(gauged.bound, 1e-7);
+    });
+}
+
+#[test]
+fn one_component_alone_has_the_ratio_of_its_entries() {
+    lines(0.0, 0, 0.0, |search, _, _| {
+        let tags = [TAG, TAG + 1];
+        let entries = |i: usize| tags.map(|tag| entry(tag, i));
+        let of = |i: usize, error: f64, moved: [f64; 2], bound: f64| {
+            let [a, b] = entries(i);
+            Off {
+                range: 0..10,
+                by: [gauged(error * a + moved[0], bound), gauged(error * b + moved[1], bound)],
+            }
+        };
+        for i in [0, 3, 9] {
+            assert_eq!(search.alone(&of(i, 0.5, [0.0; 2], 1e-9), tags), Some(i));
+            // As far as the slopes are known.
+            let bound = 1e-4;
+            let [a, b] = entries(i);
+            let open = bound * (a.abs() + b.abs());
+            for sign in [1.0, -1.0] {
+                let by = |part: f64| [sign * part * open / b.abs(), 0.0];
+                assert_eq!(search.alone(&of(i, 0.5, by(0.9), bound), tags), Some(i));
+                assert_eq!(search.alone(&of(i, 0.5, by(1.2), bound), tags), None);
+                // Or to a millionth.
+                let by = |part: f64| [sign * part * 1e-6 * 0.5 * a, 0.0];
+                assert_eq!(search.alone(&of(i, 0.5, by(0.9), 0.0), tags), Some(i));
+                assert_eq!(search.alone(&of(i, 0.5, by(1.2), 0.0), tags), None);
+            }
+        }
+        // Where many would fit, none is said; nor one that has a name already.
+        assert_eq!(search.alone(&of(3, 0.5, [0.0; 2], 10.0), tags), None);
+        search.known = vec![Known { component: 3, error: 0.5, bound: 0.0 }];
+        assert_eq!(search.alone(&of(3, 0.5, [0.0; 2], 1e-9), tags), None);
+        // The last one of its set.
+        let last = Off { range: 7..8, by: [gauged(1.0, 0.0), gauged(-5.0, 0.0)] };
+        assert_eq!(search.alone(&last, tags), Some(7));
+    });
+}
+
+#[test]
+fn a_component_is_measured_briefly_where_two_steps_say_the_same() {
+    let noise = 1e-6;
+    let measured = |error: f64, faint: bool, set: &dyn Fn(&mut Search)| {
+        lines(error, 4, noise, |search, state, evidence| {
+            set(search);
+            let found = search.measure(state, evidence, 4, TAG, faint);
+            let known =
+                search.known.first().map(|known| (known.component, known.error, known.bound));
+            (found, known, search.spent, evidence.verdict[4])
+        })
+    };
+    let plain = |_: &mut Search| {};
+    let (found, known, spent, verdict) = measured(0.5, false, &plain);
+    close(found.expect("it is off"), 0.5, 1e-6);
+    assert_eq!((spent, verdict), (3, Verdict::Wrong));
+    let (component, error, bound) = known.expect("it has a name");
+    assert_eq!(component, 4);
+    close(error, 0.5, 1e-6);
+    close(bound, noise / step_of(4).abs() + 1e-7 * 0.5, 1e-6);
+    // Within the noise of the step it is not off, unless so little is looked for.
+    let hidden = noise / step_of(4).abs();
+    assert_eq!(measured(0.9 * hidden, false, &plain).0, None);
+    assert_eq!(measured(0.9 * hidden, false, &plain).2, 2);
+    assert!(measured(1.1 * hidden, false, &plain).2 > 2);
+    assert!(measured(0.9 * hidden, true, &plain).2 > 2);
+    // A forward that is not plain is measured in full.
+    for set in [(|search: &mut Search| search.is_steady = false) as fn(&mut Search), |search| {
+        search.bench.noise[0].ratio = 1.1 * INNER
+    }] {
+        let (found, _, spent, verdict) = measured(0.5, false, &set);
+        assert!(found.is_some() && spent > 3, "{spent}");
+        assert_eq!(verdict, Verdict::Wrong);
+    }
+    assert_eq!(measured(0.5, false, &|search| search.bench.noise[0].ratio = INNER).2, 3);
+    // One that is right has no name, however it was measured.
+    let (found, known, ..) = measured(0.0, true, &|search| search.is_steady = false);
+    assert_eq!((found, known), (None, None));
+}
+
+#[test]
+fn single_precision_is_not_plain() {
+    let forward = |w: &Vec<f32>| f64::from(w[0]);
+    with(
+        vec![2.0_f32],
+        forward,
+        |_| vec![1.0_f32],
+        0.0,
+        |search, state, _| {
+            assert!(!search.is_plain(state));
+        },
+    );
+    let forward = |w: &Vec<f64>| w[0];
+    with(
+        vec![2.0],
+        forward,
+        |_| vec![1.0],
+        0.0,
+        |search, state, _| {
+            assert!(search.is_plain(state));
+        },
+    );
+}
+
+#[test]
+fn a_second_step_must_say_the_same() {
+    // A slope of three with so much of a square and a cube, in units of the first step.
+    let seen = |error: f64, square: f64, cube: f64, noise: f64| {
+        let usual = (0.5 * f64::EPSILON).cbrt();
+        let forward = move |w: &Vec<f64>| {
+            let t = (w[0] - 2.0) / (usual * step_of(0));
+            usual * (3.0 * t + square * t * t + cube * t * t * t)
+        };
+        let gradient = move |_: &Vec<f64>| vec![(3.0 + error) / step_of(0)];
+        with(vec![2.0], forward, gradient, noise, |search, state, evidence| {
+            let ray = Ray::random(TAG, &search.scales, 0..1);
+            let rung = search.rung(state, &ray, usual_step(state)).expect("it is finite");
+            let before = search.spent;
+            let again = search.seen_again(state, evidence, 0, &ray, &rung);
+            assert_eq!(search.spent, before + 1);
+            again.then(|| (evidence.numeric[0] * step_of(0), evidence.bound[0] * step_of(0).abs()))
+        })
+    };
+    // Exactly the same; the square is known from the first step.
+    for square in [0.0, 0.02, -0.02] {
+        let (numeric, bound) = seen(0.5, square, 0.0, 1e-9).expect("the same");
+        close(numeric, 3.0, 1e-6);
+        // Of one side, at a much wider step, twelve roundings; and what the first step's are there.
+        close(bound, (12.0 / 6.0 / AGAIN + AGAIN) * 1e-9, 0.1);
+    }
+    // The cube adds one at the first step and its square at the second; a hundredth may differ, and
+    // is in the bound.
+    let more = AGAIN * AGAIN - 1.0;
+    let cube = 0.01 * 0.5 / more;
+    let (numeric, bound) = seen(0.5, 0.0, 0.9 * cube, 1e-9).expect("nearly the same");
+    close(numeric, 3.0 + 0.9 * cube, 1e-6);
+    close(bound, more * 0.9 * cube, 1e-3);
+    assert_eq!(seen(0.5, 0.0, 1.1 * cube, 1e-9), None);
+    // What the noise makes is no difference.
+    assert!(seen(0.5, 0.0, 1.1 * cube, 2e-4).is_some());
+    // The sides may differ by a tenth of what it is off by.
+    assert!(seen(0.5, 0.024, 0.0, 1e-9).is_some() && seen(0.5, 0.026, 0.0, 1e-9).is_none());
+    // Off by ten times what is allowed and the noise: a thousandth of the sum.
+    assert!(seen(0.0615, 0.0, 0.0, 1e-9).is_some() && seen(0.059, 0.0, 0.0, 1e-9).is_none());
+    let noise = (12.0 / 6.0 / AGAIN + AGAIN) * 1e-2;
+    assert!(seen(10.0 * noise + 0.09, 0.0, 0.0, 1e-2).is_some());
+    assert!(seen(10.0 * noise + 0.06, 0.0, 0.0, 1e-2).is_none());
+}
+
+#[test]
+fn dense_is_six_of_eight() {
+    // A block in which those are right that are asked first.
+    let dense = |right: usize| {
+        let forward = |w: &Vec<f64>| w.iter().map(|w| 3.0 * (w - 2.0)).sum::<f64>();
+        let home = |state: &State<'_>| -> Vec<usize> {
+            (0..right).map(|k| drawn(state, 0..500, 0x6465_6e73, k)).collect()
+        };
+        let places =
+            with(vec![2.0; 500], forward, |w| vec![4.0; w.len()], 1e-6, |_, state, _| home(state));
+        let gradient = |w: &Vec<f64>| {
+            (0..w.len()).map(|i| if places.contains(&i) { 3.0 } else { 4.0 }).collect::<Vec<f64>>()
+        };
+        with(vec![2.0; 500], forward, gradient, 1e-6, |search, state, evidence| {
+            search.curvature = 0.0;
+            let dense = search.is_dense(state, evidence, 0..500, TAG, false);
+            (dense, search.spent)
+        })
+    };
+    let each = 2;
+    assert_eq!(dense(0), (true, ASKED * each));
+    assert_eq!(dense(ASKED - OF_ASKED), (true, ASKED * each));
+    // No more is asked than it takes.
+    let enough = ASKED - OF_ASKED + 1;
+    assert_eq!(dense(enough), (false, enough * each));
+}
+
+#[test]
+fn of_a_large_square_pairs_across_the_diagonal_are_measured() {
+    let measured = |rows: usize, columns: usize| {
+        let w = (vec![1.5; 7], ndarray::Array2::from_elem((rows, columns), 1.5));
+        type Two = (Vec<f64>, ndarray::Array2<f64>);
+        let forward = |w: &Two| w.0.iter().sum::<f64>() + w.1.iter().map(|w| 3.0 * w).sum::<f64>();
+        let gradient = |w: &Two| (vec![1.0; w.0.len()], w.1.mapv(|_| 4.0));
+        let mut w = w;
+        let session = Box::new(Here { parameters: &mut w, forward, gradient });
+        let case = Case::new(0, 0);
+        let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+        let analytic = state.examine("w").expect("a function");
+        let settings = Settings::new();
+        let mut evidence = unmeasured(&state, &settings, analytic);
+        let mut search = search(&mut state, &settings, 1e-16);
+        search.measure_block(&mut state, &mut evidence, 1);
+        let all = (0..evidence.analytic.len()).filter(|&i| evidence.bound[i].is_finite());
+        all.collect::<Vec<usize>>()
+    };
+    let square = measured(70, 70);
+    assert!(square.len() > SAMPLE_OF_WRONG - 10 && square.iter().all(|&i| i >= 7));
+    let across = |&i: &usize| 7 + (i - 7) % 70 * 70 + (i - 7) / 70;
+    assert!(square.iter().all(|i| square.contains(&across(i))), "{square:?}");
+    let wide = measured(100, 49);
+    assert!(wide.len() > SAMPLE_OF_WRONG - 10 && wide.iter().all(|&i| i >= 7));
+    // A smaller one is measured all through.
+    assert_eq!(measured(10, 12).len(), 120);
+}
+
+#[test]
+fn some_of_each_block_are_measured_by_themselves() {
+    let mut w = (vec![0.5; 40], vec![1.5; 60]);
+    type Two = (Vec<f64>, Vec<f64>);
+    let forward = |w: &Two| w.0.iter().chain(&w.1).map(|w| w.sin()).sum::<f64>();
+    let gradient = |w: &Two| {
+        let cos = |w: &Vec<f64>| w.iter().map(|w| w.cos()).collect::<Vec<f64>>();
+        (cos(&w.0), cos(&w.1))
+    };
+    let session = Box::new(Here { parameters: &mut w, forward, gradient });
+    let case = Case::new(0, 0);
+    let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+    let analytic = state.examine("w").expect("a function");
+    let settings = Settings::new().method(Method::Auto);
+    let evidence = directional(&mut state, &settings, analytic, 0, 2, 3).expect("a verdict");
+    for range in [0..40, 40..100] {
+        assert_eq!(
+            range.clone().filter(|&i| evidence.bound[i].is_finite()).count(),
+            3,
+            "{range:?}"
+        );
+    }
+}
