@@ -5,6 +5,7 @@ use crate::evidence::{Column, Evidence, Slope, Verdict, norm};
 use crate::failure::Failure;
 use crate::numeric::{self, Estimate, Finding, Kernel, Noise, Target};
 use crate::random;
+use crate::ray::Ray;
 use crate::settings::{Method, Settings};
 use crate::state::{Form, State};
 
@@ -27,8 +28,8 @@ const STILL: f64 = 128.0;
 const WIDTHS: [f64; 2] = [0.0625, 0.25];
 /// Components whose mean does not bear them out; beyond them no other is asked.
 const REFUTED: usize = 8;
-/// Stairs that a parameter may be short of over the widest of its steps, a quarter of its scale.
-const STAIRS: f64 = 4.0;
+/// Deviations of the noise up to which a jump may be one of its own.
+const STAIRS: f64 = 30.0;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 
@@ -326,24 +327,20 @@ fn acquit(
     let sizes = state.sizes(gradients, effect, &asked);
     let own = state.analytic_bound(&asked, &sizes, effect, inner);
     let rounding = 1e4 * state.primal.roundoff().max(inner);
-    // Where nothing moves at all: the rounding of what the forward is made of, which shows once
-    // all parameters have moved.
-    let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0) && state.form == Form::Gradient;
-    let reach = if still { numeric::reach(&mut state.along(&direction), 0) } else { 0.0 };
+    let mut unseen = Unseen::of(state, &direction, evidence, bench.noise[0].level, &asked);
     let scalar = state.form == Form::Gradient;
-    let stairs = if scalar { bench.kernel.stairs() } else { 0.0 };
     let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
     let (mut aside, mut refuted) = (Vec::new(), 0);
     for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
         let i = suspect.component;
-        // Of other components than one for each parameter there is no scale.
-        let far = if evidence.numeric[i] == 0.0 { STILL * reach } else { STAIRS * stairs };
-        let hidden = if scalar { far / state.scale_of(i) } else { 0.0 };
-        let jumps = own > hidden && own > rounding * size;
-        let own = own.max(hidden);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
-        let excused = (g - d).abs() <= allowed + evidence.bound[i] + own;
+        let excused = |own: f64| (g - d).abs() <= allowed + evidence.bound[i] + own;
+        let hidden =
+            if scalar { unseen.slope(state, i, d, |hidden| excused(own.max(hidden))) } else { 0.0 };
+        let jumps = own > hidden && own > rounding * size;
+        let own = own.max(hidden);
+        let excused = excused(own);
         if excused {
             evidence.verdict[i] = Verdict::Undecided;
         }
@@ -395,6 +392,58 @@ fn acquit(
         }
     }
     Ok(())
+}
+
+/// What the forward may do without its showing on the steps along one parameter.
+struct Unseen<'a> {
+    direction: &'a Ray,
+    /// Rounding of what the forward is made of, which shows once all parameters have moved.
+    reach: f64,
+    /// Deviation of the noise around the state.
+    noise: f64,
+    /// Height of the stairs that it moves in, once it is asked for.
+    stairs: Option<f64>,
+}
+
+impl<'a> Unseen<'a> {
+    fn of(
+        state: &mut State<'_>,
+        direction: &'a Ray,
+        evidence: &Evidence,
+        noise: f64,
+        asked: &[usize],
+    ) -> Unseen<'a> {
+        let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0);
+        let reach = match still && state.form == Form::Gradient {
+            true => numeric::reach(&mut state.along(direction), 0),
+            false => 0.0,
+        };
+        Unseen { direction, reach, noise, stairs: None }
+    }
+
+    /// How large a slope may be missing from the `numeric` one of parameter `i`; no more is asked
+    /// for than it takes to be excused.
+    fn slope(
+        &mut self,
+        state: &mut State<'_>,
+        i: usize,
+        numeric: f64,
+        excused: impl Fn(f64) -> bool,
+    ) -> f64 {
+        // Where nothing moves at all.
+        let still = if numeric == 0.0 { STILL * self.reach / state.scale_of(i) } else { 0.0 };
+        if excused(still) {
+            return still;
+        }
+        // Others may move in stairs that no step along this one has met. Those that are no higher
+        // than the noise are in the bound.
+        let height = || numeric::stairs(&mut state.along(self.direction));
+        let height = *self.stairs.get_or_insert_with(height);
+        match height > STAIRS * self.noise {
+            true => still.max(2.0 * height / numeric::widest_step(&mut state.coordinate(i))),
+            false => still,
+        }
+    }
 }
 
 /// Whether the mean of component `i` of the user's gradient over a step is the difference of the

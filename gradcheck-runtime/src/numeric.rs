@@ -174,8 +174,6 @@ pub(crate) struct Kernel {
     brief: bool,
     /// Forwards that may still be spent on fits.
     fits: usize,
-    /// The highest stairs that any line so far was found to move in.
-    stairs: f64,
 }
 
 /// A value with the bound of its error.
@@ -220,12 +218,6 @@ impl Kernel {
     /// Lets outputs that rounding leaves open be fitted, for as many forwards in all.
     pub(crate) fn allow_fits(&mut self, forwards: usize) {
         self.fits = forwards;
-    }
-
-    /// The height of the highest stairs found on any line of the state: a line on which none was
-    /// met may have them further out.
-    pub(crate) fn stairs(&self) -> f64 {
-        self.stairs
     }
 
     /// Whether a fit is still allowed.
@@ -572,7 +564,6 @@ impl Kernel {
                 }
                 if on_stairs[j] {
                     known[j] = known[j].max(target.noise.level);
-                    self.stairs = self.stairs.max(target.noise.level);
                 }
                 // Noise that only wide steps show may be a forward that oscillates: what was
                 // known near the state must not speak for the value either, unless it was the
@@ -796,6 +787,16 @@ fn ladder(line: &dyn Line) -> impl Iterator<Item = f64> + use<> {
     let scale = line.scale();
     let least = 16.0 * line.roundoff() * line.magnitude();
     order.iter().map(move |&k| scale * top / ratio.powi(k)).filter(move |&step| step > least)
+}
+
+/// The widest step of the ladder, or the widest below it that stays within the function's domain.
+pub(crate) fn widest_step(line: &mut dyn Line) -> f64 {
+    let (mut y, mut floor) = (vec![0.0; line.outputs()], vec![0.0; line.outputs()]);
+    let widest = ladder(line).fold(0.0, f64::max);
+    let within = |step: &f64| {
+        [*step, -step].into_iter().all(|t| line.sample(t, &mut y, &mut floor).is_some())
+    };
+    std::iter::successors(Some(widest), |step| Some(step / 4.0)).take(8).find(within).unwrap_or(0.0)
 }
 
 /// Steps between a short one and the ladder.
@@ -1040,12 +1041,80 @@ fn jump_between(
     side(line, 1.0).max(side(line, -1.0))
 }
 
+/// The height of the stairs in which the first output moves around the state; 0 where it moves in
+/// none. One jump is the function's own: stairs are met to both sides, at one distance or another.
+pub(crate) fn stairs(line: &mut dyn Line) -> f64 {
+    const PATIENCE: usize = 12;
+    // Between the stairs; a few places may be on the edge of one.
+    let near = 1e-9_f64.max(256.0 * line.roundoff());
+    let mut slopes = [0.0, 0.7, -1.1, 1.9, -2.3].map(|at| slopes(line, 1e-3 * at, near)[0]);
+    slopes.sort_by(f64::total_cmp);
+    let slope = slopes[2];
+    let mut height = 0.0_f64;
+    for width in [0.25, 0.08, 0.025, 8e-3, 1e-3, 1e-4] {
+        let (mut met, mut highest) = (0, 0.0_f64);
+        for far in [-2.0, -1.0, 1.0, 2.0_f64] {
+            let between = [0.5 * width * (far - far.signum()), 0.5 * width * far];
+            let here = match line.sample(between[1], &mut [0.0], &mut [0.0]) {
+                Some(_) => jump(line, 0, between, slope, FINE, PATIENCE),
+                // Digits are lost until none is left.
+                None => f64::MIN_POSITIVE,
+            };
+            met += usize::from(here > 0.0);
+            highest = highest.max(here);
+        }
+        if met >= 3 {
+            height = highest;
+        }
+    }
+    height
+}
+
 /// Halvings after which two places lie side by side.
 const HALVINGS: usize = 40;
 
 /// The height of a jump of output `j` between two places; 0 if what it changes by there, beyond
-/// its `slope`, is spread over the way after so many halvings, or within the noise.
+/// its `slope`, is spread over the way after so many halvings, or within the noise. Where curvature
+/// changes it by more than jumps do, they are looked for where it is least like a polynomial.
 fn jump(
+    line: &mut dyn Line,
+    j: usize,
+    between: [f64; 2],
+    slope: f64,
+    noise: Noise,
+    patience: usize,
+) -> f64 {
+    let height = halved(line, j, between, slope, noise, patience);
+    if height > 0.0 {
+        return height;
+    }
+    match least_smooth(line, j, between) {
+        Some((piece, slope)) => halved(line, j, piece, slope, noise, patience),
+        None => 0.0,
+    }
+}
+
+/// The piece between two places on which an output strays furthest from a polynomial through the
+/// whole, and the polynomial's slope there.
+fn least_smooth(line: &mut dyn Line, j: usize, between: [f64; 2]) -> Option<([f64; 2], f64)> {
+    const POINTS: usize = 24;
+    static PLACES: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        let place = |k: usize| k as f64 + random::unit(0x6a75_6d70, k as u64);
+        (0..POINTS).map(|k| place(k) / POINTS as f64).collect()
+    });
+    static POWERS: LazyLock<Basis> = LazyLock::new(|| Basis::powers(&PLACES, 5));
+    let [from, to] = between;
+    let steps = PLACES.iter().map(|place| from + (to - from) * place);
+    let Samples { taken, rows, .. } = Samples::take(line, steps)?;
+    let (row, rest) = (&rows[j], POWERS.rest(5, &rows[j]));
+    let strays = |k: &usize| (rest[k + 1] - rest[*k]).abs();
+    let k = (0..POINTS - 1).max_by(|a, b| strays(a).total_cmp(&strays(b)))?;
+    let smooth = (row[k + 1] - rest[k + 1]) - (row[k] - rest[k]);
+    Some(([taken[k], taken[k + 1]], smooth / (taken[k + 1] - taken[k])))
+}
+
+/// The height of a jump, by halving the way again and again towards the greater change.
+fn halved(
     line: &mut dyn Line,
     j: usize,
     between: [f64; 2],
@@ -1055,6 +1124,8 @@ fn jump(
 ) -> f64 {
     // Halvings over which a slope falls to a thirtieth, and a jump stays what it is.
     const LAST: usize = 5;
+    // Nearer together the parameters' own rounding makes jumps of any slope.
+    let least = least_step(line);
     let outputs = line.outputs();
     let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
     let mut beyond = |t: f64| {
@@ -1066,7 +1137,7 @@ fn jump(
     let hidden = |rounding: f64| 10.0 * noise.level.max(noise.ratio * rounding);
     while left.len() <= HALVINGS {
         let Some(middle) = beyond(0.5 * (a.0 + b.0)) else { break };
-        if middle.0 == a.0 || middle.0 == b.0 {
+        if middle.0 == a.0 || middle.0 == b.0 || (b.0 - a.0).abs() < least {
             break;
         }
         let first = (middle.1 - a.1).abs() > (b.1 - middle.1).abs();

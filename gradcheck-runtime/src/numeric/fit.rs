@@ -70,8 +70,13 @@ impl Basis {
 
     /// What the best polynomial of a degree leaves of `values`: its deviation.
     pub(super) fn deviation(&self, degree: usize, values: &[f64]) -> f64 {
-        let (rest, _, _) = self.without(degree + 1, values.to_vec());
+        let rest = self.rest(degree, values);
         norm(rest.iter().copied()) / ((values.len() - degree - 1) as f64).sqrt()
+    }
+
+    /// What the best polynomial of a degree leaves of `values`.
+    pub(super) fn rest(&self, degree: usize, values: &[f64]) -> Vec<f64> {
+        self.without(degree + 1, values.to_vec()).0
     }
 }
 
