@@ -672,6 +672,34 @@ mod lengths {
         g[123_456] *= -1000.0;
         g
     }
+
+    /// Ten times as many, without the drawing and the shrinking of a generated test.
+    #[test]
+    #[ignore = "some five seconds, and a gigabyte"]
+    fn ten_million_parameters() {
+        use gradcheck_runtime::{Settings, check_at};
+
+        const ODD_ONE: usize = 7_654_321;
+        let mut w: Vec<f64> = (0..10 * MANY).map(|i| 0.1 + (i % 97) as f64).collect();
+        // Piece by piece: of one long sum rounding leaves too few digits to agree with.
+        let piece = |w: &[f64]| w.iter().map(|w| w * w).sum::<f64>();
+        let sum_of_squares = |w: &Vec<f64>| w.chunks(1000).map(piece).sum::<f64>();
+        let gradient = |w: &Vec<f64>| w.iter().map(|w| 2.0 * w).collect::<Vec<f64>>();
+        let right = check_at(&mut w, &Settings::new(), sum_of_squares, gradient);
+        assert!(!right.is_wrong() && !right.evidence.directions.is_empty(), "{right}");
+        // All but those measured by themselves, each of them too little beside the sum.
+        assert!(right.counts().agreed >= w.len() - 2, "{right}");
+        let one_wrong = |w: &Vec<f64>| {
+            let mut g = gradient(w);
+            g[ODD_ONE] *= -1000.0;
+            g
+        };
+        let wrong = check_at(&mut w, &Settings::new(), sum_of_squares, one_wrong);
+        assert!(wrong.is_wrong());
+        let named =
+            |i: &usize| wrong.evidence.verdict[*i] == gradcheck_runtime::evidence::Verdict::Wrong;
+        assert_eq!((0..w.len()).filter(named).collect::<Vec<_>>(), [ODD_ONE]);
+    }
 }
 
 /// Numbers at the edge of what an `f64` holds.
