@@ -337,14 +337,15 @@ fn acquit(
     let scalar = state.form == Form::Gradient;
     let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
     let (mut aside, mut refuted) = (Vec::new(), 0);
-    for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
+    for ((suspect, (floor, seen)), size) in suspects.iter().zip(own).zip(sizes) {
         let i = suspect.component;
+        let own = floor.max(seen);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         let excused = |own: f64| (g - d).abs() <= allowed + evidence.bound[i] + own;
         let hidden =
             if scalar { unseen.slope(state, i, d, |hidden| excused(own.max(hidden))) } else { 0.0 };
-        let jumps = own > hidden && own > rounding * size;
+        let jumps = seen > hidden.max(floor) && seen > rounding * size;
         let own = own.max(hidden);
         let excused = excused(own);
         if excused {
