@@ -28,8 +28,6 @@ const STILL: f64 = 128.0;
 const WIDTHS: [f64; 2] = [0.0625, 0.25];
 /// Components whose mean does not bear them out; beyond them no other is asked.
 const REFUTED: usize = 8;
-/// Deviations of the noise up to which a jump may be one of its own.
-const STAIRS: f64 = 30.0;
 /// Wrong components next to a kink that are looked at again off the kink.
 const ASIDE: usize = 24;
 
@@ -103,6 +101,8 @@ struct Bench {
     kernel: Kernel,
     /// See [`State::around`]; not needed for most states.
     around: Option<Vec<f64>>,
+    /// Height of the stairs that the forward moves in, see [`numeric::stairs`], once asked for.
+    stairs: Option<f64>,
 }
 
 /// The numeric derivative of every component, and the verdict on each.
@@ -286,7 +286,13 @@ fn bench(state: &mut State<'_>, settings: &Settings) -> Bench {
     let direction = state.noise_direction();
     let noise = numeric::estimate_noise(&mut state.along(&direction));
     let roundoff = state.primal.roundoff().max(state.output_roundoff());
-    Bench { noise, epsilon: settings.epsilon_at(roundoff), kernel: Kernel::default(), around: None }
+    Bench {
+        noise,
+        epsilon: settings.epsilon_at(roundoff),
+        kernel: Kernel::default(),
+        around: None,
+        stairs: None,
+    }
 }
 
 fn record(
@@ -327,18 +333,19 @@ fn acquit(
     let sizes = state.sizes(gradients, effect, &asked);
     let own = state.analytic_bound(&asked, &sizes, effect, inner);
     let rounding = 1e4 * state.primal.roundoff().max(inner);
-    let mut unseen = Unseen::of(state, &direction, evidence, bench.noise[0].level, &asked);
+    let mut unseen = Unseen::of(state, &direction, evidence, bench, &asked);
     let scalar = state.form == Form::Gradient;
     let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
     let (mut aside, mut refuted) = (Vec::new(), 0);
-    for ((suspect, &own), size) in suspects.iter().zip(&own).zip(sizes) {
+    for ((suspect, (floor, seen)), size) in suspects.iter().zip(own).zip(sizes) {
         let i = suspect.component;
+        let own = floor.max(seen);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         let excused = |own: f64| (g - d).abs() <= allowed + evidence.bound[i] + own;
         let hidden =
             if scalar { unseen.slope(state, i, d, |hidden| excused(own.max(hidden))) } else { 0.0 };
-        let jumps = own > hidden && own > rounding * size;
+        let jumps = seen > hidden.max(floor) && seen > rounding * size;
         let own = own.max(hidden);
         let excused = excused(own);
         if excused {
@@ -410,7 +417,7 @@ impl<'a> Unseen<'a> {
         state: &mut State<'_>,
         direction: &'a Ray,
         evidence: &Evidence,
-        noise: f64,
+        bench: &Bench,
         asked: &[usize],
     ) -> Unseen<'a> {
         let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0);
@@ -418,7 +425,7 @@ impl<'a> Unseen<'a> {
             true => numeric::reach(&mut state.along(direction), 0),
             false => 0.0,
         };
-        Unseen { direction, reach, noise, stairs: None }
+        Unseen { direction, reach, noise: bench.noise[0].level, stairs: bench.stairs }
     }
 
     /// How large a slope may be missing from the `numeric` one of parameter `i`; no more is asked
@@ -437,9 +444,9 @@ impl<'a> Unseen<'a> {
         }
         // Others may move in stairs that no step along this one has met. Those that are no higher
         // than the noise are in the bound.
-        let height = || numeric::stairs(&mut state.along(self.direction));
+        let height = || numeric::stairs(&mut state.along(self.direction), self.noise);
         let height = *self.stairs.get_or_insert_with(height);
-        match height > STAIRS * self.noise {
+        match height > 0.0 {
             true => still.max(2.0 * height / numeric::widest_step(&mut state.coordinate(i))),
             false => still,
         }

@@ -608,11 +608,13 @@ impl Kernel {
         let Some(reading) = self.read(j, target.noise) else { return 0.0 };
         let rests_on = reading.steps[0].max(reading.steps[1]);
         let missing = (target.analytic - numeric).abs();
+        // A kink explains another slope without a jump.
+        let is_bent = !reading.has_gap();
         let mut before = 0.0;
         for level in self.usable() {
             let told = (level.central(j) - numeric).abs() >= 0.3 * missing;
             if level.step > rests_on && !level.unchanged(j) && told {
-                return jump_between(line, j, before, level.step, numeric, target.noise);
+                return jump_between(line, j, before, level.step, numeric, target.noise, is_bent);
             }
             before = level.step;
         }
@@ -624,7 +626,7 @@ impl Kernel {
             if far <= before {
                 continue;
             }
-            let height = jump_between(line, j, before, far, numeric, target.noise);
+            let height = jump_between(line, j, before, far, numeric, target.noise, is_bent);
             if height > 0.0 {
                 return height;
             }
@@ -1035,16 +1037,22 @@ fn jump_between(
     far: f64,
     slope: f64,
     noise: Noise,
+    is_bent: bool,
 ) -> f64 {
-    let side =
-        |line: &mut dyn Line, side: f64| jump(line, j, [side * near, side * far], slope, noise, 16);
+    const PATIENCE: usize = 16;
+    let find = if is_bent { jump_on_curve } else { jump };
+    let side = |line: &mut dyn Line, side: f64| {
+        find(line, j, [side * near, side * far], slope, noise, PATIENCE)
+    };
     side(line, 1.0).max(side(line, -1.0))
 }
 
 /// The height of the stairs in which the first output moves around the state; 0 where it moves in
-/// none. One jump is the function's own: stairs are met to both sides, at one distance or another.
-pub(crate) fn stairs(line: &mut dyn Line) -> f64 {
+/// none that the `level` of the noise does not explain. One jump is the function's own: stairs are
+/// met to both sides, at one distance or another.
+pub(crate) fn stairs(line: &mut dyn Line, level: f64) -> f64 {
     const PATIENCE: usize = 12;
+    let noise = Noise { level: 3.0 * level, ..FINE };
     // Between the stairs; a few places may be on the edge of one.
     let near = 1e-9_f64.max(256.0 * line.roundoff());
     let mut slopes = [0.0, 0.7, -1.1, 1.9, -2.3].map(|at| slopes(line, 1e-3 * at, near)[0]);
@@ -1056,7 +1064,7 @@ pub(crate) fn stairs(line: &mut dyn Line) -> f64 {
         for far in [-2.0, -1.0, 1.0, 2.0_f64] {
             let between = [0.5 * width * (far - far.signum()), 0.5 * width * far];
             let here = match line.sample(between[1], &mut [0.0], &mut [0.0]) {
-                Some(_) => jump(line, 0, between, slope, FINE, PATIENCE),
+                Some(_) => jump_on_curve(line, 0, between, slope, noise, PATIENCE),
                 // Digits are lost until none is left.
                 None => f64::MIN_POSITIVE,
             };
@@ -1073,10 +1081,9 @@ pub(crate) fn stairs(line: &mut dyn Line) -> f64 {
 /// Halvings after which two places lie side by side.
 const HALVINGS: usize = 40;
 
-/// The height of a jump of output `j` between two places; 0 if what it changes by there, beyond
-/// its `slope`, is spread over the way after so many halvings, or within the noise. Where curvature
-/// changes it by more than jumps do, they are looked for where it is least like a polynomial.
-fn jump(
+/// The height of a jump, as [`jump`] finds it, also where curvature changes the output by more than
+/// jumps do: there it is looked for where the output is least like a polynomial.
+fn jump_on_curve(
     line: &mut dyn Line,
     j: usize,
     between: [f64; 2],
@@ -1084,14 +1091,18 @@ fn jump(
     noise: Noise,
     patience: usize,
 ) -> f64 {
-    let height = halved(line, j, between, slope, noise, patience);
-    if height > 0.0 {
-        return height;
+    let (mut piece, mut slope) = (between, slope);
+    for _ in 0..3 {
+        let height = jump(line, j, piece, slope, noise, patience);
+        if height > 0.0 {
+            return height;
+        }
+        match least_smooth(line, j, piece) {
+            Some(found) => (piece, slope) = found,
+            None => return 0.0,
+        }
     }
-    match least_smooth(line, j, between) {
-        Some((piece, slope)) => halved(line, j, piece, slope, noise, patience),
-        None => 0.0,
-    }
+    jump(line, j, piece, slope, noise, patience)
 }
 
 /// The piece between two places on which an output strays furthest from a polynomial through the
@@ -1113,8 +1124,9 @@ fn least_smooth(line: &mut dyn Line, j: usize, between: [f64; 2]) -> Option<([f6
     Some(([taken[k], taken[k + 1]], smooth / (taken[k + 1] - taken[k])))
 }
 
-/// The height of a jump, by halving the way again and again towards the greater change.
-fn halved(
+/// The height of a jump of output `j` between two places; 0 if what it changes by there, beyond
+/// its `slope`, is spread over the way after so many halvings, or within the noise.
+fn jump(
     line: &mut dyn Line,
     j: usize,
     between: [f64; 2],

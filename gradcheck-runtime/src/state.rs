@@ -587,10 +587,10 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
-    /// What the user's own arithmetic leaves open in each of the components asked about: the
-    /// spread of the gradient around the state, and as a floor some units of rounding of its size
-    /// ([`State::sizes`]), and of the outputs over the parameter's scale: rounding of what the
-    /// user's function computed on the way. A forward that rounds to `inner` inside has the slope
+    /// What the user's own arithmetic leaves open in each of the components asked about: as a
+    /// floor some units of rounding of its size ([`State::sizes`]), and of the outputs over the
+    /// parameter's scale, rounding of what the user's function computed on the way; and what shows
+    /// of it, the spread of the gradient around the state. A forward that rounds to `inner` inside has the slope
     /// of its rounded parts, and nobody's gradient is that one's.
     pub(crate) fn analytic_bound(
         &mut self,
@@ -598,7 +598,7 @@ impl<'p> State<'p> {
         sizes: &[f64],
         effect: f64,
         inner: f64,
-    ) -> Vec<f64> {
+    ) -> Vec<(f64, f64)> {
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
         let mut floor: Vec<f64> = sizes.iter().map(|size| 16.0 * roundoff * size).collect();
         if inner > roundoff && self.form == Form::Gradient {
@@ -615,7 +615,7 @@ impl<'p> State<'p> {
             }
         }
         let spread = self.spread(asked, [256.0, 1e4, 1e6]);
-        floor.iter().zip(&spread).map(|(floor, seen)| floor.max(*seen)).collect()
+        floor.into_iter().zip(spread).collect()
     }
 
     /// How large the numbers may be that each of the components asked about is the sum of: as

@@ -74,7 +74,8 @@ pub(super) fn directional(
     let unknown = [Column::like(&analytic), bound];
     let mut evidence = unjudged(state, settings, analytic, steps, unknown);
     let mut search = Search {
-        bench: bench(state, settings),
+        // Directions meet the stairs themselves.
+        bench: Bench { stairs: Some(0.0), ..bench(state, settings) },
         scales: state.block_scales(),
         suspects: Vec::new(),
         clear: 0,

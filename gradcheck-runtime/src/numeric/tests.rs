@@ -708,9 +708,45 @@ fn step(beyond: bool) -> f64 {
 }
 
 #[test]
+fn jumps_are_told_from_curvature() {
+    let noise = Noise { level: 1e-15, ratio: 1.0 };
+    let of = |f: fn(f64) -> f64, bent: bool| {
+        jump_between(&mut along(f, 0.0), 0, 0.1, 1.0, 0.0, noise, bent)
+    };
+    // Where halving follows the curvature past it, the piece least like a polynomial has it.
+    let small = |x: f64| x * x + 1e-6 * step(x > 0.3);
+    assert_eq!(of(small, false), 0.0);
+    close(of(small, true), 1e-6, 1e-10);
+    // Neither curvature alone nor a kink is a jump.
+    assert_eq!(of(|x| x * x + x.exp(), true), 0.0);
+    assert_eq!(of(|x| x * x + 1e-3 * (x - 0.3).max(0.0), true), 0.0);
+}
+
+#[test]
+fn stairs_are_met_to_both_sides() {
+    let of = |f: fn(f64) -> f64| stairs(&mut along(f, 0.0), 1e-15);
+    // Beside a parabola, finely and coarsely.
+    assert_eq!(of(|x| x * x), 0.0);
+    for (found, height) in [
+        (of(|x| 0.3 * x * x + 1e-6 * (1e4 * x + 0.3).floor()), 1e-6),
+        (of(|x| 0.3 * x * x + 1e-3 * (60.0 * x + 0.3).floor()), 1e-3),
+    ] {
+        close(found, height, 1e-2 * height);
+    }
+    close(of(|x| (1.0 + x).ln() + 0.01 * (60.0 * x + 0.3).floor()), 0.01, 1e-4);
+    // Down to the last digit on one side, and nothing beyond.
+    close(of(|x| if x > 0.02 { f64::NAN } else { 0.01 * (60.0 * x + 0.3).floor() }), 0.01, 1e-4);
+    // One jump is the function's own, and so are kinks and waves.
+    assert_eq!(of(|x| x * x + 0.1 * step(x > 0.01)), 0.0);
+    assert_eq!(of(|x| (x - 0.01).abs() + (x + 0.02).max(0.0)), 0.0);
+    assert_eq!(of(|x| (40.0 * x).sin()), 0.0);
+}
+
+#[test]
 fn jumps_are_told_from_slopes() {
     let of = |f: fn(f64) -> f64, near: f64, far: f64, slope: f64| {
-        jump_between(&mut along(f, 0.0), 0, near, far, slope, Noise { level: 1e-15, ratio: 1.0 })
+        let noise = Noise { level: 1e-15, ratio: 1.0 };
+        jump_between(&mut along(f, 0.0), 0, near, far, slope, noise, false)
     };
     // Stairs of a quarter, ahead or behind.
     close(of(|x| 0.25 * step(x > 0.3), 0.1, 1.0, 0.0), 0.25, 1e-12);

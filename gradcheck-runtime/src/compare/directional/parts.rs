@@ -38,7 +38,7 @@ fn a_kink_is_off_along_one_direction() {
 }
 
 /// Parameters of a forward, its gradient as the user has it, and what a search does with them.
-fn with<P: FlattenMut, T>(
+fn with<P, T>(
     mut w: P,
     forward: impl Fn(&P) -> f64,
     gradient: impl Fn(&P) -> P,
@@ -46,7 +46,7 @@ fn with<P: FlattenMut, T>(
     act: impl FnOnce(&mut Search, &mut State<'_>, &mut Evidence) -> T,
 ) -> T
 where
-    P: crate::probe::Outcome,
+    P: FlattenMut + crate::probe::Outcome,
 {
     let session = Box::new(Here { parameters: &mut w, forward, gradient });
     let case = Case::new(0, 0);
