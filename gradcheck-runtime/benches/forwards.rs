@@ -188,7 +188,7 @@ fn overhead(network: &mut Network, calls: usize) -> f64 {
     // The system's count moves on with its clock, some milliseconds at a time.
     let (runs, batch) = match network.len() {
         ..1_000 => (9, 200_000 / network.len().pow(2) + 20),
-        ..10_000 => (9, 1),
+        1_000..10_000 => (9, 1),
         _ => (2, 1),
     };
     let mut least = [f64::INFINITY; 2];

@@ -30,6 +30,9 @@ mod parts;
 #[cfg(test)]
 mod rungs;
 
+/// The second step that shows what a component is off by, over the first: much wider, for the
+/// first may lie within a stair.
+const AGAIN: f64 = 16.0;
 /// Forwards that finding the wrong components of one state may take.
 const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.
@@ -800,7 +803,7 @@ impl Search {
     ) -> bool {
         let entry = ray.entry(state.home(), i);
         // One side will do: its curvature is known from the first step.
-        let step = 4.0 * rung.step;
+        let step = AGAIN * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
         let mut line = state.along(ray);
@@ -809,7 +812,7 @@ impl Search {
         }
         let Noise { level, ratio } = self.bench.noise[0];
         let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
-            + 4.0 * rung.noise / entry.abs();
+            + AGAIN * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
         if y[0] == 0.0 {
             // Flat, or a stair of the forward's rounding.
