@@ -43,6 +43,8 @@ const SAMPLE_OF_WRONG: usize = 96;
 const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
+/// The second step that shows what a component is off by, over the first.
+const AGAIN: f64 = 16.0;
 
 /// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
 /// those of several at the state have both signs.
@@ -799,8 +801,9 @@ impl Search {
         rung: &Rung,
     ) -> bool {
         let entry = ray.entry(state.home(), i);
-        // One side will do: its curvature is known from the first step.
-        let step = 4.0 * rung.step;
+        // One side will do: its curvature is known from the first step. A much wider one, for the
+        // first may lie within a stair.
+        let step = AGAIN * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
         let mut line = state.along(ray);
@@ -809,7 +812,7 @@ impl Search {
         }
         let Noise { level, ratio } = self.bench.noise[0];
         let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
-            + 4.0 * rung.noise / entry.abs();
+            + AGAIN * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
         if y[0] == 0.0 {
             // Flat, or a stair of the forward's rounding.
