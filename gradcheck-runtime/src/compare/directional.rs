@@ -30,9 +30,6 @@ mod parts;
 #[cfg(test)]
 mod rungs;
 
-/// The second step that shows what a component is off by, over the first: much wider, for the
-/// first may lie within a stair.
-const AGAIN: f64 = 16.0;
 /// Forwards that finding the wrong components of one state may take.
 const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.
@@ -46,6 +43,8 @@ const SAMPLE_OF_WRONG: usize = 96;
 const ALL_OFF: usize = 8;
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
+/// The second step that shows what a component is off by, over the first.
+const AGAIN: f64 = 16.0;
 
 /// Gap of the one-sided slopes, over what a slope is off by, beyond which kinks may have made it:
 /// those of several at the state have both signs.
@@ -802,7 +801,8 @@ impl Search {
         rung: &Rung,
     ) -> bool {
         let entry = ray.entry(state.home(), i);
-        // One side will do: its curvature is known from the first step.
+        // One side will do: its curvature is known from the first step. A much wider one, for the
+        // first may lie within a stair.
         let step = AGAIN * rung.step;
         let (mut y, mut floor) = ([0.0], [0.0]);
         self.spent += 1;
