@@ -228,9 +228,21 @@ fn methods(mut rest: TokenStream, cfgs: &[TokenStream]) -> (TokenStream, Methods
         let (attributes, tail) = leading_attributes(rest);
         let mut tail = tail.into_iter();
         let mut item = TokenStream::new();
+        // Braces between `<` and `>` are an argument, not the item's body.
+        let (mut depth, mut before) = (0_usize, ' ');
         for token in tail.by_ref() {
-            let end = is_group(&token, Delimiter::Brace)
-                || matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
+            let end = match &token {
+                TokenTree::Group(_) => depth == 0 && is_group(&token, Delimiter::Brace),
+                TokenTree::Punct(punct) => punct.as_char() == ';',
+                _ => false,
+            };
+            let sign = if let TokenTree::Punct(punct) = &token { punct.as_char() } else { ' ' };
+            match sign {
+                '<' => depth += 1,
+                '>' if !['-', '='].contains(&before) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            before = sign;
             item.extend([token]);
             if end {
                 break;

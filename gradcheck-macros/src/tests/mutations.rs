@@ -343,3 +343,19 @@ fn a_million_mutants() {
         println!("{part} of 10: {tally:?}");
     }
 }
+
+/// An argument in braces is not the body: the method, its attribute and what follows are whole.
+#[test]
+fn braces_in_a_signature_are_no_body() {
+    let added = |result: &str| {
+        let item = users(&format!(
+            "impl Layer {{ #[gradcheck(x in vec(3), forward = f(&x))] \
+             fn backward(x: Vec<f64>) -> Grid<f64, {{ N + 1 }}> {result} const A: bool = 1 < 2; }}"
+        ));
+        crate::attribute(TokenStream::new(), item)
+    };
+    assert!(errors(added("{ todo!() }")).is_empty());
+    assert!(syn::parse2::<syn::File>(added("{ todo!() }")).is_ok());
+    let [(message, spans)] = &errors(added(";"))[..] else { panic!("one error") };
+    assert!(message.contains("body") && spans.iter().copied().all(is_users), "{message}");
+}
