@@ -201,6 +201,12 @@ pub mod numeric_derivative {
     //! several kinks meet, g need not lie between: state and gradient are then moved a
     //! little aside (about a thousandth of the scale), and judged there.
     //!
+    //! In single precision no step is narrow enough to be free of kinks, and kinks of both signs show
+    //! no gap. Before g is called wrong there, its mean along the parameter is compared with the
+    //! difference of the forward over the same way, a sixteenth and a quarter of the scale to both
+    //! sides: they are one number where the gradient is right around the state, kinks or none (the
+    //! fundamental theorem of calculus), and the component is a kink, or undecided.
+    //!
     //! # Many samples where rounding is the limit
     //!
     //! What is still undecided then is fitted: a polynomial through forty irregular samples, in
@@ -208,7 +214,7 @@ pub mod numeric_derivative {
     //! a fit averages that of forty, over a far wider window. It is believed only where two more
     //! powers add nothing and what is left looks like rounding, neighbours not being correlated, which
     //! the rest of a kink, of a staircase or of a higher power is. *Wrong* needs two windows. At most
-    //! 4,000 forwards of a state, or twice its parameters, are spent so.
+    //! 10,000 forwards of a state, or twice its parameters, are spent so.
     //!
     //! A component that cannot be resolved beside itself agrees if its difference and its bound are under
     //! the tolerance beside what the gradient is where all parameters have moved by half their
@@ -223,7 +229,9 @@ pub mod numeric_derivative {
     //! rounding is that which the forward is seen to have: one that rounds to `f32` inside has stairs
     //! whose slopes no gradient is. *Wrong* needs a difference beyond
     //! tolerance and both bounds, which a second step of another size shows as well, and which the
-    //! noise at the stencil's own width, or a forward that moves in stairs, does not explain.
+    //! noise at the stencil's own width, or a forward that moves in stairs, does not explain. Stairs
+    //! are jumps, found by halving; those that no step along one parameter meets, because it has
+    //! little weight in what has lost its digits, are looked for along all parameters together.
     //!
     //! # Many parameters: directions
     //!
