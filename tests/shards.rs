@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gradcheck_runtime::gradcheck;
 use ndarray::Array1;
@@ -78,9 +79,12 @@ fn sharded_wrong(w: &Array1<f64>, x: &Array1<f64>) -> Array1<f64> {
 const SHARDS: usize = 4;
 const KINDS: [(&str, usize); 2] = [("random_init", 32), ("after_training", 16)];
 
-/// A path for a file of this name that does not exist yet.
+/// A path for a file of this name that does not exist yet, and that no other call has: tests that
+/// look at the same shard run side by side.
 fn fresh(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shards-{name}"));
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shards-{name}-{call}"));
     let _ = std::fs::remove_file(&path);
     path
 }
