@@ -675,7 +675,7 @@ mod lengths {
 
     /// Ten times as many, without the drawing and the shrinking of a generated test.
     #[test]
-    #[ignore = "some five seconds, and a gigabyte"]
+    #[ignore = "some thirteen seconds without optimisation, and a gigabyte"]
     fn ten_million_parameters() {
         use gradcheck_runtime::{Settings, check_at};
 
