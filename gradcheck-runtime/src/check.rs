@@ -1,6 +1,6 @@
 //! A check from its first state to its report.
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -478,10 +478,10 @@ fn run(run: &Run) -> Report {
     report
 }
 
-/// Judges all cases; on several threads where `left`, the time still to go, pays for them.
+/// Judges all cases; on several threads where `left`, the time still to go, pays for them. Where
+/// that is not known yet, others join once the first has been at it for a while.
 fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Vec<Judged> {
     let mut results: Vec<Option<Judged>> = cases.iter().map(|_| None).collect();
-    let begun = Instant::now();
     let judged = |case: &Case| {
         let judge = || Judged::new(checker.case(case), checker.gathers);
         let judged = checker.in_turn(checker.parameters, judge);
@@ -493,38 +493,38 @@ fn evaluate(checker: &Checker<'_>, cases: &[Case], left: Option<Duration>) -> Ve
         );
         judged
     };
-    let first = left.is_none().then(|| judged(&cases[0]));
-    let start = usize::from(first.is_some());
-    if let Some(first) = first {
-        results[0] = Some(first);
-    }
-    let left = left.unwrap_or(begun.elapsed() * (cases.len() as u32 - start as u32));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match left {
+        Some(left) if left < WORTH_A_THREAD => 1,
+        _ => std::thread::available_parallelism().map_or(1, usize::from),
+    };
     // Those who would only wait for their turn are not even begun.
     let threads = threads.min(cases.len()).min(turn::side_by_side(checker.parameters));
-    let threads = if left < WORTH_A_THREAD { 1 } else { threads };
-    if threads == 1 {
-        for (result, case) in results.iter_mut().zip(cases).skip(start) {
-            *result = Some(judged(case));
+    let (next, shared) = (AtomicUsize::new(0), Mutex::new(&mut results));
+    let work = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(i) else { break };
+            let result = judged(case);
+            shared.lock().expect("no holder panics")[i] = Some(result);
         }
-    } else {
-        let next = AtomicUsize::new(start);
-        let shared = Mutex::new(&mut results);
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let judge = || {
-                    loop {
-                        let i = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(case) = cases.get(i) else { break };
-                        let result = judged(case);
-                        shared.lock().expect("no holder panics")[i] = Some(result);
-                    }
-                };
-                let thread = Builder::new().stack_size(deadline::stack_size());
-                thread.spawn_scoped(scope, judge).expect("a thread for the check");
-            }
-        });
-    }
+    };
+    let (is_over, over) = (Mutex::new(false), Condvar::new());
+    let join = || {
+        let waits = is_over.lock().expect("no holder panics");
+        let patience = if left.is_some() { Duration::ZERO } else { WORTH_A_THREAD / 8 };
+        let waited = over.wait_timeout_while(waits, patience, |is_over| !*is_over);
+        drop(waited.expect("no holder panics"));
+        work();
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            let thread = Builder::new().stack_size(deadline::stack_size());
+            thread.spawn_scoped(scope, join).expect("a thread for the check");
+        }
+        work();
+        *is_over.lock().expect("no holder panics") = true;
+        over.notify_all();
+    });
     results.into_iter().map(|result| result.expect("every case was judged")).collect()
 }
 
