@@ -6,16 +6,19 @@
 //! the forwards of passing checks along directions; then with 1, 5 and 50 wrong entries to be
 //! named; then without differences (`exact = F`), in multiples of one plain forward. Each of
 //! `cargo bench --bench forwards -- exact`, `-- named` and `-- passing` prints one of these alone,
-//! `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
+//! `-- threads` the wall
+//! time of whole checks on one processor and on all, `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
 //! a forward and a gradient.
 //!
 //! What the exhaustive check takes over the forwards alone is CPU time, of the best of some runs in
 //! turn: other work on the machine has no part in it.
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use gradcheck_runtime::__private::{Draw, Kind, Meta, Places, Probe, check, problem};
 use gradcheck_runtime::evidence::Verdict;
 use gradcheck_runtime::proptest::strategy::{Just, Strategy, ValueTree};
 use gradcheck_runtime::proptest::test_runner::TestRunner;
@@ -337,6 +340,69 @@ fn million(alone: bool) {
     println!("{}", peak.unwrap_or("no /proc here: peak memory unknown"));
 }
 
+/// Wall time of whole checks, 32 states each, on the processors that this process may use.
+fn whole() {
+    for (sizes, method) in
+        [(NETWORKS[1], Method::Exhaustive), (NETWORKS[2], Method::Directional { probes: 2 })]
+    {
+        let network = Network::new(sizes);
+        let (mut least, states) = (f64::INFINITY, 32); // as many as there are by default
+        for _ in 0..5 {
+            let begun = Instant::now();
+            check(
+                Meta {
+                    function: "network",
+                    type_name: None,
+                    module: module_path!(),
+                    file: file!(),
+                    line: line!(),
+                    manifest_dir: env!("CARGO_MANIFEST_DIR"),
+                    test: "threads",
+                    places: &["parameters"],
+                    allow_zero: &[],
+                    shards: 1,
+                },
+                Kind::RandomInit,
+                0,
+                Settings::default().method(method),
+                problem(
+                    move |_: &mut Draw| Network::new(sizes),
+                    |network: &mut Network, places: &mut Places<'_>| {
+                        places.place("parameters", &mut network.parameters);
+                    },
+                    |network: Network, probe: &mut Probe| {
+                        if probe.value(network.cost(&network.parameters)) {
+                            probe.gradient(network.gradient(&network.parameters));
+                        }
+                        network
+                    },
+                ),
+            );
+            least = least.min(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        eprintln!("{:>10} | {states:>6} | {least:.1}", network.len());
+    }
+}
+
+/// [`whole`] on one processor and on all.
+fn threads() {
+    let this = std::env::current_exe().expect("a path of this program");
+    for (name, mut command) in [
+        ("one processor", {
+            let mut bound = Command::new("taskset");
+            bound.args(["-c", "0"]).arg(&this);
+            bound
+        }),
+        ("all processors", Command::new(&this)),
+    ] {
+        println!("\n{name}:\nparameters | states | ms");
+        let ran = command.arg("whole").stdout(Stdio::null()).status();
+        if !ran.is_ok_and(|status| status.success()) {
+            println!("not to be had here: it takes the program `taskset`");
+        }
+    }
+}
+
 /// Wrong entries of the largest block, by how many of them directions name.
 fn named() {
     println!("\nwrong entries found along directions, {PLANTINGS} sets of each size:");
@@ -391,6 +457,12 @@ fn main() {
     }
     if asked("passing") {
         return passing();
+    }
+    if asked("threads") {
+        return threads();
+    }
+    if asked("whole") {
+        return whole();
     }
     if asked("exact") {
         return without_differences();

@@ -390,6 +390,9 @@ impl Checker<'_> {
 
 fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
+    if text.trim().is_empty() {
+        return None;
+    }
     match text.trim().parse() {
         Ok(value) => Some(value),
         Err(_) => panic!("{name}={text} is not a number"),
@@ -404,7 +407,7 @@ const CHUNK: usize = 8;
 /// Parameters of a state beyond which fewer states are checked by default.
 const AFFORDED: usize = 125_000;
 /// Below this much work left, threads cost more than they save.
-const WORTH_A_THREAD: Duration = Duration::from_millis(40);
+const WORTH_A_THREAD: Duration = Duration::from_millis(4);
 
 /// Runs a check to its report.
 fn run(run: &Run) -> Report {
