@@ -23,6 +23,8 @@ const FITS: usize = 10_000;
 /// Roundings of the forward that a coordinate may hide which does not move it at all: over the
 /// widest of steps, and as many as are allowed for elsewhere.
 const STILL: f64 = 128.0;
+/// Slopes that are none, in smallest normal numbers.
+const UNDERFLOW: f64 = 1e8;
 /// Half widths, in scales of the parameter, over which a gradient's mean is compared with the
 /// difference of the forward.
 const WIDTHS: [f64; 2] = [0.0625, 0.25];
@@ -333,25 +335,40 @@ fn acquit(
     let sizes = state.sizes(gradients, effect, &asked);
     let own = state.analytic_bound(&asked, &sizes, effect, inner);
     let rounding = 1e4 * state.primal.roundoff().max(inner);
-    let mut unseen = Unseen::of(state, &direction, evidence, bench, &asked);
+    let mut unseen = Unseen::of(state, &direction, bench);
     let scalar = state.form == Form::Gradient;
     let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
+    // Exponentials underflow on the way to numbers that do not.
+    let single = state.primal.roundoff() > 1e-10;
+    let least = if single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+    let underflow = UNDERFLOW * least;
     let (mut aside, mut refuted) = (Vec::new(), 0);
-    for ((suspect, (floor, seen)), size) in suspects.iter().zip(own).zip(sizes) {
+    let mut saturated = Saturated::new(scalar, state.primal.roundoff(), unseen.reach);
+    for (((suspect, (floor, seen)), size), k) in suspects.iter().zip(own).zip(sizes).zip(0..) {
         let i = suspect.component;
+        let floor = floor.max(underflow);
         let own = floor.max(seen);
         let (g, d) = (evidence.analytic[i], evidence.numeric[i]);
         let allowed = evidence.tolerance_of(i) * (g.abs() + d.abs());
         let excused = |own: f64| (g - d).abs() <= allowed + evidence.bound[i] + own;
-        let hidden =
-            if scalar { unseen.slope(state, i, d, |hidden| excused(own.max(hidden))) } else { 0.0 };
+        let hidden = if scalar {
+            unseen.slope(state, i, [g, d], |hidden| excused(own.max(hidden)))
+        } else {
+            0.0
+        };
         let jumps = seen > hidden.max(floor) && seen > rounding * size;
         let own = own.max(hidden);
+        let lost =
+            saturated.rounding(state, &asked, k, (g - d).abs(), |lost| excused(own.max(lost)));
+        let own = own.max(lost);
         let excused = excused(own);
         if excused {
             evidence.verdict[i] = Verdict::Undecided;
         }
         evidence.bound[i] += own;
+        if excused && lost > 0.0 {
+            continue;
+        }
         if coarse && refuted < REFUTED {
             if is_borne_out(state, i, (g - d).abs()) {
                 let kink = suspect.near_kink && !excused;
@@ -401,6 +418,11 @@ fn acquit(
     Ok(())
 }
 
+/// Whether the forward does not move at all, beside what the gradient says.
+fn stands_still(analytic: f64, numeric: f64) -> bool {
+    numeric.abs() <= 1e-9 * analytic.abs()
+}
+
 /// What the forward may do without its showing on the steps along one parameter.
 struct Unseen<'a> {
     direction: &'a Ray,
@@ -410,35 +432,32 @@ struct Unseen<'a> {
     noise: f64,
     /// Height of the stairs that it moves in, once it is asked for.
     stairs: Option<f64>,
+    /// Components that have no other slope across them.
+    refuted: usize,
 }
 
 impl<'a> Unseen<'a> {
-    fn of(
-        state: &mut State<'_>,
-        direction: &'a Ray,
-        evidence: &Evidence,
-        bench: &Bench,
-        asked: &[usize],
-    ) -> Unseen<'a> {
-        let still = asked.iter().any(|&i| evidence.numeric[i] == 0.0);
-        let reach = match still && state.form == Form::Gradient {
-            true => numeric::reach(&mut state.along(direction), 0),
-            false => 0.0,
+    fn of(state: &mut State<'_>, direction: &'a Ray, bench: &Bench) -> Unseen<'a> {
+        let reach = match state.form {
+            Form::Gradient => numeric::reach(&mut state.along(direction), 0),
+            Form::Jacobian | Form::Tangent => 0.0,
         };
-        Unseen { direction, reach, noise: bench.noise[0].level, stairs: bench.stairs }
+        Unseen { direction, reach, noise: bench.noise[0].level, stairs: bench.stairs, refuted: 0 }
     }
 
-    /// How large a slope may be missing from the `numeric` one of parameter `i`; no more is asked
+    /// How large a slope may be missing from the numeric one of parameter `i`; no more is asked
     /// for than it takes to be excused.
     fn slope(
         &mut self,
         state: &mut State<'_>,
         i: usize,
-        numeric: f64,
+        [analytic, numeric]: [f64; 2],
         excused: impl Fn(f64) -> bool,
     ) -> f64 {
-        // Where nothing moves at all.
-        let still = if numeric == 0.0 { STILL * self.reach / state.scale_of(i) } else { 0.0 };
+        let still = match stands_still(analytic, numeric) {
+            true => STILL * self.reach / state.scale_of(i),
+            false => 0.0,
+        };
         if excused(still) {
             return still;
         }
@@ -446,21 +465,92 @@ impl<'a> Unseen<'a> {
         // than the noise are in the bound.
         let height = || numeric::stairs(&mut state.along(self.direction), self.noise);
         let height = *self.stairs.get_or_insert_with(height);
-        match height > 0.0 {
-            true => still.max(2.0 * height / numeric::widest_step(&mut state.coordinate(i))),
-            false => still,
+        if height == 0.0 {
+            return still;
         }
+        let met = still.max(2.0 * height / numeric::widest_step(&mut state.coordinate(i)));
+        let off = (analytic - numeric).abs();
+        if excused(met) || self.refuted >= REFUTED {
+            return met;
+        }
+        // A step between two stairs has not their slope.
+        if numeric::fits_across(&mut state.coordinate(i), height, analytic, off) {
+            return off;
+        }
+        self.refuted += 1;
+        met
     }
 }
 
-/// Whether the mean of component `i` of the user's gradient over a step is the difference of the
-/// forward over that step, far nearer than what is `missing` at the state. Then kinks within the
-/// step explain that: in single precision none is narrow enough to be free of them.
+/// What a saturated gradient has lost: `p - 1` rounds as one does, however small it is itself.
+struct Saturated {
+    /// Unit roundoff; `None` where no gradient is looked at.
+    roundoff: Option<f64>,
+    /// How large each component is where it is not saturated.
+    sizes: Option<Vec<f64>>,
+    /// Components whose stairs were looked for in vain.
+    refuted: usize,
+    /// Rounding of what the forward is made of.
+    reach: f64,
+    /// What the forward has lost by it, once asked for.
+    forward: Option<f64>,
+}
+
+impl Saturated {
+    /// Components that move in no stairs; beyond them no other is asked.
+    const REFUTED: usize = 4;
+    /// Roundings of its unsaturated size that a component may be off by.
+    const MOST: f64 = 256.0;
+    /// Heights of stairs that are roundings, in units of that size's: of one of the terms of a
+    /// mean they may be far smaller, and larger where unsaturated terms cancel.
+    const STAIRS: std::ops::Range<f64> = 1e-5..64.0;
+
+    fn new(scalar: bool, roundoff: f64, reach: f64) -> Saturated {
+        let roundoff = scalar.then_some(roundoff);
+        Saturated { roundoff, sizes: None, refuted: 0, reach, forward: None }
+    }
+
+    /// The rounding of the component that stands at `k` among those `asked` about, which is off by
+    /// so much: some of the stairs in which it moves, where these are roundings of what it is
+    /// unsaturated, or of those of the forward over its parameter's scale. 0 where it is `excused`
+    /// already, or by far too much off.
+    fn rounding(
+        &mut self,
+        state: &mut State<'_>,
+        asked: &[usize],
+        k: usize,
+        off: f64,
+        excused: impl Fn(f64) -> bool,
+    ) -> f64 {
+        let Some(roundoff) = self.roundoff.filter(|_| !excused(0.0)) else { return 0.0 };
+        let sizes = self.sizes.get_or_insert_with(|| state.sizes_shrunk(asked));
+        let heights = |one: f64| Saturated::STAIRS.start * one..Saturated::STAIRS.end * one;
+        let (i, one) = (asked[k], roundoff * sizes[k]);
+        if off <= Saturated::MOST * one && self.refuted < Saturated::REFUTED {
+            let lost = state.lost_in_stairs(i, heights(one));
+            self.refuted += usize::from(lost == 0.0);
+            if excused(lost) {
+                return lost;
+            }
+        }
+        let (reach, scale) = (self.reach, state.scale_of(i));
+        if off * scale > Saturated::MOST * reach {
+            return 0.0;
+        }
+        let look = || state.forward_lost_in_stairs(heights(reach));
+        *self.forward.get_or_insert_with(look) / scale
+    }
+}
+
+/// Whether the means of component `i` of the user's gradient over steps to both sides are the
+/// differences of the forward over those steps, far nearer than what is `missing` at the state.
+/// Then kinks within the steps explain that: in single precision none is narrow enough to be free
+/// of them.
 fn is_borne_out(state: &mut State<'_>, i: usize, missing: f64) -> bool {
     WIDTHS.into_iter().all(|width| {
         let width = width * state.scale_of(i);
-        let Some((mean, slope)) = state.mean_and_slope(i, width) else { return false };
-        (mean - slope).abs() <= 0.3 * missing
+        let Some(sides) = state.means_and_slopes(i, width) else { return false };
+        sides.into_iter().all(|(mean, slope)| (mean - slope).abs() <= 0.3 * missing)
     })
 }
 

@@ -801,6 +801,17 @@ pub(crate) fn widest_step(line: &mut dyn Line) -> f64 {
     std::iter::successors(Some(widest), |step| Some(step / 4.0)).take(8).find(within).unwrap_or(0.0)
 }
 
+/// Whether the first output has the slope `expected`, rather than one that is off by so much, over
+/// ways of two widths on which stairs of such a `height` are no more than scatter.
+pub(crate) fn fits_across(line: &mut dyn Line, height: f64, expected: f64, off: f64) -> bool {
+    let scale = line.scale();
+    let is_near = |width: &f64| {
+        let found = fit(line, width * scale, &[height]).first().copied().flatten();
+        found.is_some_and(|f| f.bound <= 2.0 * off && (f.value - expected).abs() <= 0.1 * off)
+    };
+    WINDOWS.iter().copied().filter(is_near).take(2).count() == 2
+}
+
 /// Steps between a short one and the ladder.
 fn further(short: f64) -> impl Iterator<Item = f64> {
     [16.0, 256.0, 4096.0, 65536.0].into_iter().map(move |times| short * times)
@@ -1078,6 +1089,25 @@ pub(crate) fn stairs(line: &mut dyn Line, level: f64) -> f64 {
     height
 }
 
+/// The height of a jump of the first output between two places, whatever its slope, and the
+/// deviation of its scatter around a polynomial there, in which many such jumps add up. `None`
+/// where there is none by which a good part of its digits is lost.
+pub(crate) fn jump_and_scatter(line: &mut dyn Line, between: [f64; 2]) -> Option<(f64, f64)> {
+    const PATIENCE: usize = 16;
+    let (mut y, mut floor) = ([0.0], [0.0]);
+    let mut at = |t: f64| line.sample(t, &mut y, &mut floor).map(|taken| (taken, y[0]));
+    let [from, to] = [at(between[0])?, at(between[1])?];
+    if from.1 == to.1 {
+        return None;
+    }
+    let slope = (to.1 - from.1) / (to.0 - from.0);
+    let height = jump_on_curve(line, 0, between, slope, FINE, PATIENCE);
+    let rest = remainder(line, 0, between)?.1;
+    let free = (rest.len() - 6) as f64;
+    let lost = 0.1 * line.roundoff().sqrt() * from.1.abs().max(to.1.abs());
+    (height > lost).then(|| (height, crate::evidence::norm(rest.into_iter()) / free.sqrt()))
+}
+
 /// Halvings after which two places lie side by side.
 const HALVINGS: usize = 40;
 
@@ -1108,6 +1138,16 @@ fn jump_on_curve(
 /// The piece between two places on which an output strays furthest from a polynomial through the
 /// whole, and the polynomial's slope there.
 fn least_smooth(line: &mut dyn Line, j: usize, between: [f64; 2]) -> Option<([f64; 2], f64)> {
+    let (Samples { taken, rows, .. }, rest) = remainder(line, j, between)?;
+    let row = &rows[j];
+    let strays = |k: &usize| (rest[k + 1] - rest[*k]).abs();
+    let k = (0..rest.len() - 1).max_by(|a, b| strays(a).total_cmp(&strays(b)))?;
+    let smooth = (row[k + 1] - rest[k + 1]) - (row[k] - rest[k]);
+    Some(([taken[k], taken[k + 1]], smooth / (taken[k + 1] - taken[k])))
+}
+
+/// Samples between two places, and what a polynomial of degree five leaves of an output there.
+fn remainder(line: &mut dyn Line, j: usize, between: [f64; 2]) -> Option<(Samples, Vec<f64>)> {
     const POINTS: usize = 24;
     static PLACES: LazyLock<Vec<f64>> = LazyLock::new(|| {
         let place = |k: usize| k as f64 + random::unit(0x6a75_6d70, k as u64);
@@ -1116,12 +1156,9 @@ fn least_smooth(line: &mut dyn Line, j: usize, between: [f64; 2]) -> Option<([f6
     static POWERS: LazyLock<Basis> = LazyLock::new(|| Basis::powers(&PLACES, 5));
     let [from, to] = between;
     let steps = PLACES.iter().map(|place| from + (to - from) * place);
-    let Samples { taken, rows, .. } = Samples::take(line, steps)?;
-    let (row, rest) = (&rows[j], POWERS.rest(5, &rows[j]));
-    let strays = |k: &usize| (rest[k + 1] - rest[*k]).abs();
-    let k = (0..POINTS - 1).max_by(|a, b| strays(a).total_cmp(&strays(b)))?;
-    let smooth = (row[k + 1] - rest[k + 1]) - (row[k] - rest[k]);
-    Some(([taken[k], taken[k + 1]], smooth / (taken[k + 1] - taken[k])))
+    let samples = Samples::take(line, steps)?;
+    let rest = POWERS.rest(5, &samples.rows[j]);
+    Some((samples, rest))
 }
 
 /// The height of a jump of output `j` between two places; 0 if what it changes by there, beyond

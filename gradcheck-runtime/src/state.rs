@@ -6,7 +6,7 @@ use crate::case::{Case, Dim, Draw};
 use crate::evidence::{Block, block_of};
 use crate::failure::Failure;
 use crate::layout::{self, Alignment, FirstChanged, SetAll, SetOne, SetRange, Tree, Values};
-use crate::numeric::Line;
+use crate::numeric::{Line, jump_and_scatter};
 use crate::panics::caught;
 use crate::probe::{Asked, Cotangent, Expected, Fill, Probe, fill_value};
 use crate::problem::Session;
@@ -62,6 +62,15 @@ pub(crate) struct State<'p> {
 
 /// How far a descent of our own goes, in sizes of the parameters that it starts from.
 const FOLLOWED: f64 = 3.0;
+/// Share of its value that a parameter is moved by at most, where its gradient's rounding is
+/// looked at: single precision reaches far.
+const WIDEST_NUDGE: f64 = 1e-3;
+
+/// How much of themselves all parameters lose from one look at a saturated gradient to the next.
+const SHRINKS: f64 = 0.35;
+/// Looks until nothing is left of them but a thousandth, and until a thirtieth is.
+const SHRUNK: i32 = 16;
+const SHRUNK_STAIRS: i32 = 8;
 
 /// Two results of the same call may differ by a few roundings: sums in parallel.
 const PARALLEL_SUMS: f64 = 64.0;
@@ -614,7 +623,8 @@ impl<'p> State<'p> {
                 *floor = floor.max(4.0 * roundoff.max(inner) * outputs / self.scale_of(i));
             }
         }
-        let spread = self.spread(asked, [256.0, 1e4, 1e6]);
+        let widest = (WIDEST_NUDGE / self.primal.roundoff()).min(1e6);
+        let spread = self.spread(asked, [256.0, 1e4_f64.min(widest), widest]);
         floor.into_iter().zip(spread).collect()
     }
 
@@ -692,6 +702,39 @@ impl<'p> State<'p> {
             }
         }
         bound
+    }
+
+    /// The largest that each of the components asked about is where all parameters have shrunk to
+    /// some share of themselves. What saturates here is as large there as the numbers that it is
+    /// the difference of.
+    pub(crate) fn sizes_shrunk(&mut self, asked: &[usize]) -> Vec<f64> {
+        let mut sizes = vec![0.0_f64; asked.len()];
+        for look in 0..=SHRUNK {
+            let left = if look < SHRUNK { (1.0 - SHRINKS).powi(look + 1) } else { 0.0 };
+            let there = self.store_each(|_, v, _| v * left);
+            let there = there.and_then(|()| self.gradient_at(asked));
+            if self.revive().is_err() {
+                break;
+            }
+            for (size, g) in sizes.iter_mut().zip(there.unwrap_or_default()) {
+                *size = size.max(if g.is_finite() { g.abs() } else { 0.0 });
+            }
+        }
+        sizes
+    }
+
+    /// What component `i` of the user's gradient has lost where it moves in stairs while all
+    /// parameters shrink: some of the highest of those whose heights are in the `range`, or of the
+    /// scatter that many of them add up to; 0 where there are none. Near one, `p - 1` moves in
+    /// units of the rounding of one.
+    pub(crate) fn lost_in_stairs(&mut self, i: usize, range: std::ops::Range<f64>) -> f64 {
+        lost_in_stairs(&mut Shrinking { state: self, component: i }, range)
+    }
+
+    /// The same of the forward itself, which terms that are far larger may round.
+    pub(crate) fn forward_lost_in_stairs(&mut self, range: std::ops::Range<f64>) -> f64 {
+        let shrinking = Ray::listed(self.primal.values.iter().map(|v| -v).collect());
+        lost_in_stairs(&mut self.along(&shrinking), range)
     }
 
     /// How large each component of the gradient is, or each of those asked about, where every parameter has moved by half its
@@ -775,35 +818,36 @@ impl<'p> State<'p> {
         Ok(gradient)
     }
 
-    /// The mean of component `i` of the user's gradient along its own parameter, up to `width` to
-    /// both sides, and the difference of the forward over the same way: one number, kinks or
-    /// none, where the gradient is right. `None` where either is not finite.
-    pub(crate) fn mean_and_slope(&mut self, i: usize, width: f64) -> Option<(f64, f64)> {
+    /// The means of component `i` of the user's gradient along its own parameter, up to `width`
+    /// to the left and to the right, each beside the difference of the forward over the same way:
+    /// one number, kinks or none, where the gradient is right. `None` where any is not finite.
+    pub(crate) fn means_and_slopes(&mut self, i: usize, width: f64) -> Option<[(f64, f64); 2]> {
         // Trapezoids, halved where the gradient jumps most.
-        const FIRST: usize = 16;
-        const HALVINGS: usize = 48;
+        const FIRST: usize = 8;
+        const HALVINGS: usize = 24;
         let mut line = self.coordinate(i);
-        let mut at = |t: f64| Some((t, line.gradient(t)?));
-        let mut points = Vec::with_capacity(FIRST + HALVINGS + 1);
-        for k in 0..=FIRST {
-            points.push(at(width * (2.0 * k as f64 / FIRST as f64 - 1.0))?);
-        }
-        for _ in 0..HALVINGS {
-            let error = |k: usize| {
-                let (a, b): ((f64, f64), (f64, f64)) = (points[k - 1], points[k]);
-                (b.1 - a.1).abs() * (b.0 - a.0)
-            };
-            let worst = (1..points.len()).max_by(|&k, &l| error(k).total_cmp(&error(l)))?;
-            let middle = at(0.5 * (points[worst - 1].0 + points[worst].0))?;
-            points.insert(worst, middle);
-        }
-        let pieces = points.windows(2).map(|p| 0.5 * (p[0].1 + p[1].1) * (p[1].0 - p[0].0));
-        let mean = pieces.sum::<f64>() / (2.0 * width);
-        let (mut y, mut floor) = ([0.0], [0.0]);
-        let mut end = |t: f64| line.sample(t, &mut y, &mut floor).map(|taken| (taken, y[0]));
-        let ((right, above), (left, below)) = (end(width)?, end(-width)?);
-        let slope = (above - below) / (right - left);
-        mean.is_finite().then_some((mean, slope))
+        let mut half = |end: f64| {
+            let mut at = |t: f64| Some((t, line.gradient(t)?));
+            let mut points = Vec::with_capacity(FIRST + HALVINGS + 1);
+            for k in 0..=FIRST {
+                points.push(at(end * (k as f64 / FIRST as f64))?);
+            }
+            for _ in 0..HALVINGS {
+                let error = |k: usize| {
+                    let (a, b): ((f64, f64), (f64, f64)) = (points[k - 1], points[k]);
+                    ((b.1 - a.1) * (b.0 - a.0)).abs()
+                };
+                let worst = (1..points.len()).max_by(|&k, &l| error(k).total_cmp(&error(l)))?;
+                let middle = at(0.5 * (points[worst - 1].0 + points[worst].0))?;
+                points.insert(worst, middle);
+            }
+            let pieces = points.windows(2).map(|p| 0.5 * (p[0].1 + p[1].1) * (p[1].0 - p[0].0));
+            let mean = pieces.sum::<f64>() / end;
+            let (mut y, mut floor) = ([0.0], [0.0]);
+            let taken = line.sample(end, &mut y, &mut floor)?;
+            mean.is_finite().then_some((mean, y[0] / taken))
+        };
+        Some([half(-width)?, half(width)?])
     }
 
     /// Back to the parameters that [`State::move_aside`] gave.
@@ -1202,6 +1246,60 @@ impl Drop for Coordinate<'_, '_> {
             // What cannot be set now cannot be set at the next step either, which says so.
             let _ = self.set(self.home);
         }
+    }
+}
+
+/// What a value has lost that moves in stairs along a line on which the parameters shrink to
+/// nothing at 1, see [`State::lost_in_stairs`].
+fn lost_in_stairs(line: &mut dyn Line, range: std::ops::Range<f64>) -> f64 {
+    // Stretches that stairs must be met on, and that are looked at of each share.
+    const MET: usize = 2;
+    const LOOKS: i32 = 3;
+    let (mut met, mut lost) = (0, 0.0_f64);
+    for share in 0..=SHRUNK_STAIRS {
+        let from = 1.0 - (1.0 - SHRINKS).powi(share);
+        for look in 0..LOOKS {
+            let to = from + (1.0 - from) * 0.01 * 0.3_f64.powi(look);
+            let Some((height, scatter)) = jump_and_scatter(line, [from, to]) else { continue };
+            if range.contains(&height) {
+                met += 1;
+                lost = lost.max(4.0 * height).max(8.0 * scatter.min(32.0 * height));
+            }
+        }
+        if met >= MET {
+            return lost;
+        }
+    }
+    0.0
+}
+
+/// One component of the user's gradient while all parameters shrink: at 0 they are what they are,
+/// at 1 nothing. They are put back after each look.
+struct Shrinking<'s, 'p> {
+    state: &'s mut State<'p>,
+    component: usize,
+}
+
+impl Line for Shrinking<'_, '_> {
+    fn outputs(&self) -> usize {
+        1
+    }
+    fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
+        let stored = self.state.store_each(|_, v, _| v * (1.0 - t));
+        let there = stored.and_then(|()| self.state.gradient_at(&[self.component]));
+        self.state.revive().ok()?;
+        let g = there.ok()?.first().copied().filter(|g| g.is_finite())?;
+        (y[0], floor[0]) = (g, self.state.primal.roundoff() * g.abs());
+        Some(t)
+    }
+    fn scale(&self) -> f64 {
+        1.0
+    }
+    fn roundoff(&self) -> f64 {
+        self.state.primal.roundoff()
+    }
+    fn magnitude(&self) -> f64 {
+        1.0
     }
 }
 

@@ -230,3 +230,61 @@ fn stairs_excuse_another_parameter_in_single_precision() {
     assert_eq!(told([2.0, 2.0], 1.0).agreed, 2);
     assert_eq!(told([2.0, 2.0], 1.05).wrong, 1);
 }
+
+/// `p - 1` rounds as one does. Where the loss keeps its digits and the textbook's gradient loses
+/// them, the gradient is not accused; others that are as small are.
+#[test]
+fn a_saturated_logistic_gradient_has_its_rounding() {
+    let loss = |z: &f64| z.max(0.0) - z + (-z.abs()).exp().ln_1p();
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let told = |at: f64, gradient: &dyn Fn(f64) -> f64| {
+        let report = check_at(&mut { at }, &Settings::new(), loss, |z| gradient(*z));
+        assert!(report.failure.is_none(), "{:?}", report.failure);
+        report.counts().wrong
+    };
+    for at in [20.0, 25.0, 28.0, 30.0, 33.0, 35.0, 36.0, 40.0, 100.0, 500.0] {
+        assert_eq!(told(at, &|z| sigmoid(z) - 1.0), 0, "textbook at {at}");
+        assert_eq!(told(at, &|z| -sigmoid(-z)), 0, "stable at {at}");
+        assert_eq!(told(at, &|_| 0.0), 1, "zero at {at}");
+        assert_eq!(told(at, &|z| -2.0 * sigmoid(-z)), 1, "stable, doubled at {at}");
+        assert_eq!(told(at, &|z| sigmoid(z)), 1, "no label at {at}");
+        if at < 33.0 {
+            assert_eq!(told(at, &|z| 2.0 * (sigmoid(z) - 1.0)), 1, "textbook, doubled at {at}");
+            let in_single = |z: f64| f64::from(1.0 / (1.0 + (-z as f32).exp()) - 1.0);
+            assert_eq!(told(at, &in_single), 1, "in single precision at {at}");
+        }
+    }
+}
+
+/// The same of a linear model, whose bias does not saturate it alone, and in single precision.
+#[test]
+fn a_saturated_linear_model_has_its_rounding() {
+    let (x, y) = ([[300.0, -80.0], [410.0, 25.0], [-220.0, 60.0]], [1.0, 1.0, 0.0]);
+    let logit = |w: &[f64], x: &[f64; 2]| w[0] * x[0] + w[1] * x[1] + w[2];
+    let loss = |w: &Vec<f64>| {
+        let term = |(x, y): (&[f64; 2], &f64)| {
+            let z = logit(w, x);
+            z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
+        };
+        x.iter().zip(&y).map(term).sum::<f64>() / 3.0
+    };
+    let gradient = |w: &Vec<f64>| {
+        let mut g = vec![0.0; 3];
+        for (x, y) in x.iter().zip(&y) {
+            let dz = (1.0 / (1.0 + (-logit(w, x)).exp()) - y) / 3.0;
+            g[0] += dz * x[0];
+            g[1] += dz * x[1];
+            g[2] += dz;
+        }
+        g
+    };
+    for size in [0.05, 0.08, 0.1, 0.13, 0.15, 0.2, 0.5, 3.0] {
+        let w = [size, 0.1 * size, 0.01];
+        assert_eq!(counts(&w, loss, gradient).wrong, 0, "weights {size}");
+        let half = |w: &Vec<f64>| gradient(w).into_iter().map(|g| 0.5 * g).collect();
+        if size < 0.13 {
+            assert_eq!(counts(&w, loss, half).wrong, 3, "half, weights {size}");
+        }
+        assert!(counts(&w, loss, |_| vec![0.0; 3]).wrong > 0, "zero, weights {size}");
+    }
+}
