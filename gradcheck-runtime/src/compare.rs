@@ -138,7 +138,21 @@ fn exhaustive(
     }
     acquit(state, &mut evidence, &mut bench, &suspects)?;
     lenient(&mut evidence, |open| bench.around_at(state, open));
+    at_ties(state, &mut evidence);
     Ok(evidence)
+}
+
+/// Accuses parts of a tie that do not add up.
+fn at_ties(state: &mut State<'_>, evidence: &mut Evidence) {
+    let is_kink = |&i: &usize| evidence.verdict[i] == Verdict::Kink;
+    let kinks: Vec<usize> = (0..evidence.verdict.len()).filter(is_kink).collect();
+    // In single precision the sides of a kink are not told from rounding.
+    let coarse = state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
+    if state.form == Form::Gradient && !coarse && !kinks.is_empty() {
+        for i in state.unevenly_shared(&kinks, &evidence.analytic) {
+            evidence.verdict[i] = Verdict::Wrong;
+        }
+    }
 }
 
 /// Measures again, with fits allowed, what differences left open and is not negligible.

@@ -800,6 +800,48 @@ impl<'p> State<'p> {
         }
     }
 
+    /// Which of these components, all beside a kink, are parts of one whole that do not add up to
+    /// it: where values tie, the derivative is shared out differently from one side to another,
+    /// and its parts have one sum. Empty where they are no such parts.
+    pub(crate) fn unevenly_shared(&mut self, asked: &[usize], gradient: &[f64]) -> Vec<usize> {
+        const LOOKS: u64 = 8;
+        const NEAR: f64 = 1e-5;
+        let mut sides: Vec<Vec<f64>> = Vec::new();
+        for look in 0..LOOKS {
+            // One there and one back: both sides of any kink.
+            let seed = random::hash(self.case.own_seed(), 0x7469_6573 + look / 2);
+            let by = if look % 2 == 0 { NEAR } else { -NEAR };
+            let near = |i: usize, v: f64, s| v + by * s * random::signed_magnitude(seed, i as u64);
+            let there = self.store_each(near).and_then(|()| self.gradient_at(asked));
+            if self.revive().is_err() {
+                return Vec::new();
+            }
+            match there {
+                Ok(there) if there.iter().all(|g| g.is_finite()) => sides.push(there),
+                _ => return Vec::new(),
+            }
+        }
+        let span = |of: &dyn Fn(&[f64]) -> f64| {
+            let values = || sides.iter().map(|g| of(g));
+            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+        };
+        let jump = |k: usize| {
+            let (low, high) = span(&|g| g[k]);
+            high - low
+        };
+        let size = sides.iter().flatten().fold(0.0_f64, |most, g| most.max(g.abs()));
+        let shared: Vec<usize> = (0..asked.len()).filter(|&k| jump(k) > 1e-3 * size).collect();
+        let parts: f64 = shared.iter().map(|&k| jump(k)).sum();
+        let (low, high) = span(&|g| shared.iter().map(|&k| g[k]).sum());
+        let whole: f64 = shared.iter().map(|&k| gradient[asked[k]]).sum();
+        let slack = 1e-3 * parts;
+        let adds_up = (low - slack..=high + slack).contains(&whole);
+        match shared.len() > 1 && high - low <= slack && !adds_up {
+            true => shared.into_iter().map(|k| asked[k]).collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// Takes the parameters as they stand for the state: their outputs and their gradient.
     fn settle_here(&mut self) -> Result<Vec<f64>, Failure> {
         self.revive()?;

@@ -288,3 +288,33 @@ fn a_saturated_linear_model_has_its_rounding() {
         assert!(counts(&w, loss, |_| vec![0.0; 3]).wrong > 0, "zero, weights {size}");
     }
 }
+
+/// Where two values tie, a gradient may take either, or share itself out between them; what does
+/// not add up to one is wrong, even if it is right everywhere else.
+#[test]
+fn shares_of_a_tie_add_up() {
+    let larger = |at_tie: [f64; 2]| {
+        let gradient = move |x: &Vec<f64>| match x[0].total_cmp(&x[1]) {
+            std::cmp::Ordering::Greater => vec![1.0, 0.0, x[2]],
+            std::cmp::Ordering::Less => vec![0.0, 1.0, x[2]],
+            std::cmp::Ordering::Equal => vec![at_tie[0], at_tie[1], x[2]],
+        };
+        counts(&[1.0, 1.0, 0.3], |x| x[0].max(x[1]) + 0.5 * x[2] * x[2], gradient).wrong
+    };
+    for at_tie in [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.25, 0.75]] {
+        assert_eq!(larger(at_tie), 0, "{at_tie:?}");
+    }
+    for at_tie in [[1.0, 1.0], [0.0, 0.0], [0.9, 0.9], [2.0, 2.0]] {
+        assert_eq!(larger(at_tie), 2, "{at_tie:?}");
+    }
+    // Several units that open at zero, as zero weights have them: none is open, or all are.
+    let (x, c) = ([0.7, -1.3, 2.1, -0.4, 1.9], [1.0, 0.8, -1.7, 0.3, -0.6]);
+    let units = |w: &Vec<f64>| x.iter().zip(c).map(|(x, c)| c * (w[0] * x).max(0.0)).sum::<f64>();
+    for open_at_zero in [false, true] {
+        let gradient = |w: &Vec<f64>| {
+            let is_open = |z: f64| z > 0.0 || (open_at_zero && z == 0.0);
+            vec![x.iter().zip(c).filter(|(x, _)| is_open(w[0] * **x)).map(|(x, c)| c * x).sum()]
+        };
+        assert_eq!(counts(&[0.0], units, gradient).wrong, 0, "{open_at_zero}");
+    }
+}
