@@ -262,8 +262,6 @@ pub enum Kind {
         dim: String,
         /// The sizes at which it is wrong.
         values: Sizes,
-        /// The dimension is an extent of the blocks themselves, not one that is summed over.
-        own: bool,
     },
     /// No known shape.
     Unknown,

@@ -83,7 +83,7 @@ pub mod when_a_check_fails {
     //! | errors of the size of single precision | a part that is computed in `f32` |
     //! | one component of N, some components | an edge of a loop; the region is named if it has one (first slice, diagonal, negative parameters) |
     //! | wrong only after training | saturated and dead units, or state that an earlier call left behind |
-    //! | wrong only where n >= 2 | one slice in place of a sum over n |
+    //! | wrong only where n >= 2 | what only several elements show: a term between two of them, an index, a sum or a normalisation over n |
     //! | numbers of another failing state | the case that is shown does not have this fault |
     //! | no known shape | no guess is made: start from the smallest case and its worst component |
     //!

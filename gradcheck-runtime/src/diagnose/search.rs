@@ -155,12 +155,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let (kind, only) = match (kind, only) {
             (Kind::Unknown, Some(Only::AfterTraining)) => (Kind::OnlyAfterTraining, None),
             (Kind::Unknown, Some(Only::AtSize { dim, values })) => {
-                let has_it = |p: &&Part<'_>| {
-                    let value = p.evidence.dims.iter().find(|d| d.0 == dim).map(|d| d.1);
-                    value.is_some_and(|v| p.shape.contains(&v))
-                };
-                let own = names.iter().any(|n| self.wrong(&[n]).iter().all(has_it));
-                (Kind::OnlyAtSize { dim, values, own }, None)
+                (Kind::OnlyAtSize { dim, values }, None)
             }
             other => other,
         };

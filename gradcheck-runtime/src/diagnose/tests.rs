@@ -1027,17 +1027,12 @@ fn kinds_are_said_in_full() {
             "factor of a parameter: w is the numeric times exp(-s): is a factor of the chain rule missing, or one too many?",
         ),
         (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: false },
-            "wrong only where m >= 2, in w: is one slice taken in place of a sum over m?\n  \
-             3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
-        ),
-        (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: true },
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2) },
             "wrong only where m >= 2, in w\n  \
              3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
         ),
         (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(3), own: false },
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(3) },
             "wrong only where m >= 3, in w\n  \
              3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
         ),
@@ -1227,7 +1222,7 @@ fn sizes_set_states_apart_where_chance_would_not() {
             all.enumerate().map(|(s, (m, wrong))| at(&[("m", m)], 0, wrong, s)).collect();
         kind_of(&states)
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     assert_eq!(of(&[1, 1], &[2, 3, 4, 5]), only(Sizes::Equal(1)));
     assert_eq!(of(&[2, 3, 4], &[1, 1, 1]), only(Sizes::AtLeast(2)));
     assert_eq!(of(&[3, 4, 5], &[1, 1, 1]), only(Sizes::AtLeast(2)));
@@ -1250,7 +1245,7 @@ fn a_state_beside_it_that_is_right_is_no_accident() {
         evidence.primal = numbers(12);
         evidence
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     let right = || [at(&[("m", 2)], 0, false, 4), at(&[("m", 3)], 0, false, 5)];
     let wrong = || [at(&[("m", 5)], 0, true, 2), at(&[("m", 5)], 0, true, 3)];
     let with = |one: Evidence, other: Evidence| {

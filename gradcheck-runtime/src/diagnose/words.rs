@@ -409,14 +409,8 @@ impl Finding {
                 (format!("not finite: the {of} derivative in {place}"), String::new())
             }
             Kind::OnlyAfterTraining => plain("wrong only after training", ""),
-            Kind::OnlyAtSize { dim, values, own } => {
-                let hint = match values {
-                    Sizes::AtLeast(2) if !own => {
-                        format!("is one slice taken in place of a sum over {dim}?")
-                    }
-                    _ => String::new(),
-                };
-                (format!("wrong only where {dim} {values}, in {place}"), hint)
+            Kind::OnlyAtSize { dim, values } => {
+                plain(&format!("wrong only where {dim} {values},"), "")
             }
             Kind::Unknown => plain("no known shape", ""),
         }

@@ -855,7 +855,7 @@ fn the_clearer_of_training_and_size_is_said() {
         let right = (4..10).map(|s| at(&[("m", 5 + s)], usize::from(s == 4), false, s));
         kind_of(&wrong.chain(right).collect::<Vec<_>>())
     };
-    let only = Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::Equal(1), own: false };
+    let only = Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::Equal(1) };
     assert_eq!(of(1), only);
     // A size that is free to choose says less.
     assert_eq!(of(4), Kind::OnlyAfterTraining);
@@ -874,7 +874,7 @@ fn sizes_that_meet_set_nothing_apart() {
             .collect();
         kind_of(&states)
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     let (low, high) = ([1, 2, 2, 1, 2], [4, 5, 6, 7, 3]);
     assert_eq!(of(&high, &low, 0), only(Sizes::AtLeast(3)));
     assert_eq!(of(&high, &[1, 2, 3, 1, 2], 0), Kind::Unknown);
@@ -882,39 +882,6 @@ fn sizes_that_meet_set_nothing_apart() {
     assert_eq!(of(&low, &[4, 5, 6, 7, 2], 0), Kind::Unknown);
     // One of four sizes may do so by chance.
     assert_eq!(of(&high, &low, 3), Kind::Unknown);
-}
-
-#[test]
-fn a_size_is_the_blocks_own_or_one_that_is_summed_over() {
-    let own_of = |m_first: bool, shape: &dyn Fn(usize) -> Vec<usize>| {
-        let sizes =
-            [(1, true), (1, true), (1, true), (2, false), (3, false), (4, false), (7, false)];
-        let states: Vec<Evidence> = sizes
-            .into_iter()
-            .enumerate()
-            .map(|(s, (m, wrong))| {
-                let shape = shape(m);
-                let count = shape.iter().product();
-                let n: Vec<f64> = (0..count).map(|k| number(100 * s + k)).collect();
-                let g: Vec<f64> = match wrong {
-                    true => (0..count).map(|k| number(5000 + 100 * s + k)).collect(),
-                    false => n.clone(),
-                };
-                let dims = [("m", m), ("n", 9)];
-                let dims = if m_first { dims } else { [dims[1], dims[0]] };
-                state(&[("w", &shape)], &dims, &g, &n)
-            })
-            .collect();
-        match kind_of(&states) {
-            Kind::OnlyAtSize { dim, own, .. } => (dim, own),
-            kind => panic!("{kind:?}"),
-        }
-    };
-    for first in [true, false] {
-        assert_eq!(own_of(first, &|m| vec![5, m]), ("m".to_owned(), true));
-        assert_eq!(own_of(first, &|_| vec![5, 2]), ("m".to_owned(), false));
-        assert_eq!(own_of(first, &|_| vec![9]), ("m".to_owned(), false));
-    }
 }
 
 #[test]
