@@ -411,7 +411,7 @@ pub struct Facts {
 /// [`Block::full_name`](crate::evidence::Block::full_name); their shapes may differ. The cost is linear in the number of
 /// components, and of large blocks an evenly spread sample is looked at.
 pub fn diagnose<E: Borrow<Evidence>>(states: &[E]) -> Diagnosis {
-    let parts: Vec<Part<'_>> = states
+    let mut parts: Vec<Part<'_>> = states
         .iter()
         .enumerate()
         .flat_map(|(s, e)| {
@@ -419,6 +419,7 @@ pub fn diagnose<E: Borrow<Evidence>>(states: &[E]) -> Diagnosis {
             (0..e.blocks.len()).map(move |b| Part::new(s, e, b))
         })
         .collect();
+    part::mark_repeats(&mut parts);
     let failing: BTreeSet<usize> = parts.iter().filter(|p| p.wrong).map(|p| p.state).collect();
     let wrong: HashSet<&str> = parts.iter().filter(|p| p.wrong).map(|p| p.id()).collect();
     let mut right: Vec<String> = Vec::new();

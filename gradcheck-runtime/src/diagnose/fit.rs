@@ -1,5 +1,5 @@
 //! Whether a shape fits the evidence, and how many bits speak for it.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::part::{Comp, Part};
 use super::{CAP_BITS, Follows, Kind, MIN_BITS};
@@ -51,6 +51,7 @@ pub(super) fn allowed(wrong: usize) -> usize {
 pub(super) fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option<f64> {
     let mut total = 0.0;
     let mut used: HashMap<(usize, usize), f64> = HashMap::new();
+    let mut counted: HashSet<usize> = HashSet::new();
     // Of each block, over the states: its wrong components, those that are explained, and those
     // that miss the prediction.
     let mut blocks: HashMap<&str, (usize, usize, usize)> = HashMap::new();
@@ -65,6 +66,9 @@ pub(super) fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option
                 None => {}
                 Some((h, tol)) if (c.g - h).abs() <= tol => {
                     of_block.1 += usize::from(c.wrong);
+                    if c.like > 0 && !counted.insert(c.like) {
+                        continue;
+                    }
                     let b = bits(c.d, tol);
                     total += b;
                     let key = match free {
@@ -204,6 +208,7 @@ pub(super) fn choose(
 /// the block holds many times, as where all derivatives are 0 or 1, is met by chance.
 pub(super) fn distinct_bits(parts: &[&Part<'_>], elsewhere: bool, predict: &Predict) -> f64 {
     let (mut total, mut most, mut repeats) = (0.0, 0.0_f64, false);
+    let mut counted: HashSet<usize> = HashSet::new();
     for part in parts {
         let mut fits: Vec<(&Comp, f64, f64)> = part
             .comps
@@ -229,7 +234,7 @@ pub(super) fn distinct_bits(parts: &[&Part<'_>], elsewhere: bool, predict: &Pred
             let again = (c.g - last).abs() <= tol;
             repeats |= again || same > 1;
             last = c.g;
-            if again || c.g == 0.0 {
+            if again || c.g == 0.0 || (c.like > 0 && !counted.insert(c.like)) {
                 continue;
             }
             let by_chance = (values.len() as f64 / same.max(1) as f64).log2().max(0.0);

@@ -154,6 +154,7 @@ fn a_component_knows_what_it_may_miss() {
         tol: 0.0,
         tolerance: 1e-3,
         wrong: true,
+        like: 0,
     };
     let times = |c: Comp, k: f64| c.times(k);
     assert_eq!(times(c, 4.0).0, 8.0);
@@ -333,6 +334,88 @@ fn a_prediction_must_meet_all_and_explain_the_wrong_ones() {
     let some = |g: &[f64], f| bits_of(g, Free::Never, f).is_some();
     assert!(some(&double, |c| (c.i % 4 == 0).then_some(2.0 * c.n)));
     assert!(!some(&double, |c| (c.i % 4 == 0 && c.i > 0).then_some(2.0 * c.n)));
+}
+
+#[test]
+fn what_a_simpler_state_repeats_counts_once() {
+    // Three elements that do not depend on each other, the first off by 3 % in a state of m.
+    let at = |m: usize, size: f64, seed: usize| {
+        let n: Vec<f64> = (0..3).map(|k| size * number(10 * seed + k)).collect();
+        let mut g = n.clone();
+        g.iter_mut().for_each(|g| *g *= 1.0373);
+        let mut evidence = state(&[("w", &[3])], &[("m", m)], &g, &n);
+        evidence.primal = (0..3).map(|k| number(500 + 10 * seed + k)).collect();
+        evidence
+    };
+    let first = |mut evidence: Evidence| {
+        let only = |values: &[f64]| vec![values[0]];
+        evidence.analytic = Arc::new(only(&evidence.analytic));
+        evidence.numeric = only(&(0..3).map(|k| evidence.numeric[k]).collect::<Vec<_>>()).into();
+        evidence.bound = vec![BOUND].into();
+        evidence.verdict = vec![Verdict::Wrong].into_iter().collect();
+        evidence.primal.truncate(1);
+        evidence.blocks = vec![Block::doubles("w", "p.w".to_owned(), &[1], 0)].into();
+        evidence
+    };
+    let kind = |states: &[Evidence]| diagnose(states).findings[0].kind.clone();
+    let is_scaled = |kind: &Kind| matches!(kind, Kind::Scaled { range: None, .. });
+    let one = |m, size, seed| first(at(m, size, seed));
+    // The same element in three sizes, of a sum and of a mean over m.
+    let sum = [one(1, 1.0, 0), one(2, 1.0, 0), one(3, 1.0, 0)];
+    let mean = [one(1, 1.0, 0), one(2, 0.5, 0), one(3, 1.0 / 3.0, 0)];
+    assert_eq!([kind(&sum), kind(&mean)], [Kind::Unknown, Kind::Unknown]);
+    // Other numbers, be it at the same parameter, are other evidence.
+    let mut other = one(2, 1.0, 1);
+    assert!(is_scaled(&kind(&[one(1, 1.0, 0), other.clone()])));
+    other.primal.clone_from(&sum[0].primal);
+    assert!(is_scaled(&kind(&[one(1, 1.0, 0), other])));
+    // So are other elements of the same state.
+    assert!(is_scaled(&kind(&[at(2, 1.0, 0)])));
+    // All of them count as often as the state is shown, which is once.
+    let bits = |states: &[Evidence]| diagnose(states).findings[0].facts.bits;
+    close(bits(&[at(2, 1.0, 0), at(3, 1.0, 0), at(4, 1.0, 0)]), bits(&[at(2, 1.0, 0)]), 1e-9);
+}
+
+#[test]
+fn a_component_repeated_is_not_always_the_same_one() {
+    let with = |seed: usize, wrong: usize| {
+        let n: Vec<f64> = (0..5).map(|k| number(100 * seed + k)).collect();
+        let g = (0..5).map(|k| if k == wrong { number(900 + seed) } else { n[k] });
+        let mut evidence = one(&[5], &g.collect::<Vec<_>>(), &n);
+        evidence.primal = (0..5).map(|k| number(3000 + 100 * seed + k)).collect();
+        evidence
+    };
+    let paths = |states: &[Evidence]| {
+        let mut parts = parts(states);
+        super::part::mark_repeats(&mut parts);
+        listed(&parts.iter().collect::<Vec<_>>())
+    };
+    // In three states it is always the same; in one that is shown three times, who knows.
+    assert_eq!(paths(&[with(0, 1), with(1, 1), with(2, 1)]), Some(vec!["w[1]".to_owned()]));
+    assert_eq!(paths(&[with(0, 1), with(0, 1), with(0, 1)]), None);
+    // Nor does it make an interval, of which it is the only number.
+    let interval = |states: &[Evidence]| {
+        let mut parts = parts(states);
+        super::part::mark_repeats(&mut parts);
+        between(&parts.iter().collect::<Vec<_>>()).is_some()
+    };
+    let lowest = |seed: usize| {
+        let w = |k: usize| number(3000 + 100 * seed + k);
+        with(seed, (0..5).min_by(|&a, &b| w(a).total_cmp(&w(b))).expect("five"))
+    };
+    assert!(!interval(&vec![lowest(0); 12]));
+    assert!(interval(&[0, 1, 2, 3, 4, 5].map(high_one)));
+}
+
+/// Five components of which that with a parameter above 10 is wrong.
+fn high_one(seed: usize) -> Evidence {
+    let n: Vec<f64> = (0..5).map(|k| number(100 * seed + k)).collect();
+    let mut g = n.clone();
+    g[2] = number(900 + seed);
+    let mut evidence = one(&[5], &g, &n);
+    evidence.primal = (0..5).map(|k| number(3000 + 100 * seed + k)).collect();
+    evidence.primal[2] = 12.0 + number(70 + seed);
+    evidence
 }
 
 #[test]
