@@ -185,7 +185,9 @@ pub enum Kind {
         offset: f64,
         /// Standard uncertainty of the offset.
         uncertainty: f64,
-        /// Smallest and largest c, where it differs between the states.
+        /// What the offset equals, where it varies with a dimension.
+        follows: Option<Follows>,
+        /// Smallest and largest c, where it differs between the states and follows nothing.
         range: Option<(f64, f64)>,
     },
     /// `g = g~ + c` with a c for each slice along the axis.
@@ -234,6 +236,8 @@ pub enum Kind {
         dim: String,
         /// Which slices are summed.
         part: SumPart,
+        /// Which others it may be as well: of two slices the last is all but the first.
+        or: Option<SumPart>,
     },
     /// `g` is zero in some components where `g~` is not, or the reverse: a mask is wrong.
     ZeroOnSubset {

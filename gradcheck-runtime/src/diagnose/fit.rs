@@ -169,8 +169,9 @@ pub(super) fn choose(
         .into_iter()
         .filter_map(|c| {
             let mut left = test(parts, c.free, &c.predict)?;
-            if c.kind.moves_values() {
-                let elsewhere = matches!(c.kind, Kind::CopyOf(_));
+            let of_other_states = matches!(c.kind, Kind::PartOfSum { .. });
+            if c.kind.moves_values() || of_other_states {
+                let elsewhere = of_other_states || matches!(c.kind, Kind::CopyOf(_));
                 left = left.min(distinct_bits(parts, elsewhere, &c.predict));
             }
             left -= c.cost;
@@ -184,6 +185,15 @@ pub(super) fn choose(
     // Of equals the first.
     let at = (0..fits.len()).rev().max_by(|&a, &b| rank(&fits[a]).total_cmp(&rank(&fits[b])))?;
     let mut found = fits.remove(at);
+    // States of two slices cannot tell the last one from all but the first: say both.
+    if let Kind::PartOfSum { part, or, .. } = &mut found.kind {
+        *or = fits.iter().find_map(|other| match &other.kind {
+            Kind::PartOfSum { part: rival, .. } if rival != part => {
+                (other.bits > found.bits - 1.0).then_some(*rival)
+            }
+            _ => None,
+        });
+    }
     // A single state cannot tell m from n where both are 5: say both.
     if let Kind::Scaled { factor, follows, range: None, .. } = &mut found.kind {
         for other in &fits {

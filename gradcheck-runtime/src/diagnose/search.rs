@@ -369,8 +369,8 @@ pub(super) fn same_kind(a: &Kind, b: &Kind) -> bool {
         ) => s == t && (f - g).abs() <= 1e-4 * f.abs(),
         (Kind::Scaled { range: Some(_), .. }, Kind::Scaled { range: Some(_), .. }) => true,
         (
-            Kind::ConstantOffset { offset: f, uncertainty: s, range: None },
-            Kind::ConstantOffset { offset: g, uncertainty: t, range: None },
+            Kind::ConstantOffset { offset: f, uncertainty: s, range: None, .. },
+            Kind::ConstantOffset { offset: g, uncertainty: t, range: None, .. },
         ) => (f - g).abs() <= 3.0 * (s + t) + 1e-4 * f.abs(),
         (Kind::Permuted, _) | (Kind::CopyOf(_), _) => false,
         _ => a == b,

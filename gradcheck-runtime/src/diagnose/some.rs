@@ -87,6 +87,7 @@ pub(super) fn how(wrong: &[&Part<'_>]) -> Option<Found> {
                 Kind::MissingTermProportionalToParameter { sign, follows, .. } => {
                     !sign && follows.is_none()
                 }
+                Kind::ConstantOffset { follows, .. } => follows.is_none(),
                 _ => true,
             }
     });

@@ -779,6 +779,67 @@ fn single_precision_is_known_by_its_size_and_randomness() {
     assert_eq!(found(&outlier, 20), None);
 }
 
+fn part_of_m(part: SumPart) -> Kind {
+    Kind::PartOfSum { dim: "m".to_owned(), part, or: None }
+}
+
+#[test]
+fn of_two_slices_the_last_is_all_but_the_first() {
+    let slice = |k: usize, i: usize| number(40 * k + i);
+    let make = |m: usize, of: std::ops::Range<usize>| {
+        let sum = |of: std::ops::Range<usize>, i| of.map(|k| slice(k, i)).sum::<f64>();
+        let right: Vec<f64> = (0..5).map(|i| sum(0..m, i)).collect();
+        let wrong: Vec<f64> = (0..5).map(|i| sum(of.clone(), i)).collect();
+        state(&[("w", &[5])], &[("m", m)], &wrong, &right)
+    };
+    let found = |states: &[Evidence]| {
+        let parts = parts(states);
+        let wrong: Vec<&Part<'_>> = parts.iter().filter(|p| p.wrong).collect();
+        let kind = shapes::part_of_sum(&wrong, &parts).map(|found| found.kind).expect("known");
+        (of_w(kind.clone()), kind)
+    };
+    let (words, kind) = found(&[make(2, 1..2), make(1, 0..1)]);
+    let (part, or) = (SumPart::Last, Some(SumPart::AllButFirst));
+    assert_eq!(kind, Kind::PartOfSum { dim: "m".to_owned(), part, or });
+    assert_eq!(
+        words,
+        "last slice in place of the sum over m, or first slice left out of the sum over m, in w"
+    );
+    // A state of three tells.
+    let (words, kind) = found(&[make(2, 1..2), make(3, 2..3), make(1, 0..1)]);
+    assert_eq!(kind, part_of_m(SumPart::Last));
+    assert_eq!(
+        words,
+        "last slice in place of the sum over m in w: is it overwritten, not added to?"
+    );
+    let (words, kind) = found(&[make(2, 1..2), make(3, 1..3), make(1, 0..1)]);
+    assert_eq!(kind, part_of_m(SumPart::AllButFirst));
+    assert_eq!(words, "first slice left out of the sum over m in w");
+}
+
+#[test]
+fn zeros_are_no_part_of_a_sum() {
+    // Only the last slice has a derivative: of fewer slices there is none, as of a fault that
+    // leaves zeros.
+    let make = |m: usize, wrong: &dyn Fn(usize, f64) -> f64| {
+        let right: Vec<f64> = (0..5).map(|i| if m == 4 { number(i) } else { 0.0 }).collect();
+        let wrong: Vec<f64> = right.iter().enumerate().map(|(i, &n)| wrong(i, n)).collect();
+        state(&[("w", &[5])], &[("m", m)], &wrong, &right)
+    };
+    let found = |of_four: Evidence, of_three: Evidence| {
+        let states = [of_four, of_three];
+        let parts = parts(&states);
+        shapes::part_of_sum(&[&parts[0]], &parts).map(|found| found.kind)
+    };
+    assert_eq!(found(make(4, &|_, _| 0.0), make(3, &|_, n| n)), None);
+    // With a derivative of their own the first three show what is left out.
+    let of_three: Vec<f64> = (0..5).map(|i| number(50 + i)).collect();
+    let of_four: Vec<f64> = (0..5).map(|i| number(50 + i) + number(i)).collect();
+    let four = state(&[("w", &[5])], &[("m", 4)], &of_three, &of_four);
+    let three = state(&[("w", &[5])], &[("m", 3)], &of_three, &of_three);
+    assert_eq!(found(four, three), Some(part_of_m(SumPart::AllButLast)));
+}
+
 #[test]
 fn a_part_of_a_sum_is_known_by_states_with_fewer_slices() {
     // g = sum of slices; a state of m slices begins with those of m - 1.
@@ -805,7 +866,7 @@ fn a_part_of_a_sum_is_known_by_states_with_fewer_slices() {
             let states = [make(4, true), make(3, false), make(1, false)];
             let parts = parts(&states);
             let found = shapes::part_of_sum(&[&parts[0]], &parts).map(|found| found.kind);
-            assert_eq!(found, Some(Kind::PartOfSum { dim: "m".to_owned(), part }), "{mean}");
+            assert_eq!(found, Some(part_of_m(part)), "{mean}");
             // Without the states beside it nothing can be said.
             assert!(shapes::part_of_sum(&[&parts[0]], &parts[..1]).is_none());
         }
@@ -922,7 +983,12 @@ fn blocks_share_a_finding_where_its_numbers_are_the_same() {
     );
     // Near one it is the distance from one that counts.
     assert!(!same_kind(&scaled(1.000_001), &scaled(1.000_002)));
-    let offset = |offset, uncertainty| Kind::ConstantOffset { offset, uncertainty, range: None };
+    let offset = |offset, uncertainty| Kind::ConstantOffset {
+        offset,
+        uncertainty,
+        follows: None,
+        range: None,
+    };
     assert!(same_kind(&offset(0.3, 1e-3), &offset(0.304, 1e-3)));
     assert!(!same_kind(&offset(0.3, 1e-3), &offset(0.308, 1e-3)));
     let term = |factor, sign| Kind::MissingTermProportionalToParameter {
@@ -1098,8 +1164,22 @@ fn kinds_are_said_in_full() {
             "missing term proportional to the sign of the parameter w (+0.25 to 0.5 sign(w)): is a penalty on one side only?",
         ),
         (
-            Kind::ConstantOffset { offset: 0.5, uncertainty: 0.0, range: Some((0.25, 0.5)) },
+            Kind::ConstantOffset {
+                offset: 0.5,
+                uncertainty: 0.0,
+                follows: None,
+                range: Some((0.25, 0.5)),
+            },
             "constant offset in w: a number from 0.25 to 0.5 in each component",
+        ),
+        (
+            Kind::ConstantOffset {
+                offset: -1.5,
+                uncertainty: 0.0,
+                follows: Some(Follows::of(-0.5, &[("m", 0, 2)])),
+                range: None,
+            },
+            "constant offset in w: -m/2 in each component",
         ),
         (
             Kind::ZeroOnSubset { analytic: true },
@@ -1156,7 +1236,12 @@ fn components_are_said_with_what_is_wrong_with_them() {
         (Some(shapes::scaled(2.0, 0.0, Vec::new())), "scaled by 2"),
         (Some(Kind::Permuted), "each other's values"),
         (
-            Some(Kind::ConstantOffset { offset: 0.25, uncertainty: 0.0, range: None }),
+            Some(Kind::ConstantOffset {
+                offset: 0.25,
+                uncertainty: 0.0,
+                follows: None,
+                range: None,
+            }),
             "off by 0.25 each",
         ),
     ];

@@ -200,7 +200,7 @@ fn a_part_of_a_sum_pays_for_the_sizes_there_are() {
         (SumPart::AllButLast, false, true),
     ] {
         let known = |beside: &[usize]| found(&[], beside, part).map(|found| found.0);
-        let expected = |known: bool| known.then(|| Kind::PartOfSum { dim: "m".to_owned(), part });
+        let expected = |known: bool| known.then(|| part_of_m(part));
         assert_eq!((known(&[1]), known(&[3])), (expected(one), expected(fewer)));
     }
 }
@@ -227,7 +227,7 @@ fn one_state_has_no_range() {
 }
 
 #[test]
-fn the_size_of_a_term_follows_products_and_that_of_an_offset_nothing() {
+fn the_sizes_of_a_term_and_of_an_offset_follow_products() {
     let terms = |states: &[Evidence]| named(states, |p, out| shapes::term_candidates(p, true, out));
     let follows = |f: fn(f64, f64) -> f64| match terms(&sized(&SIZES, |g, w, m, n| {
         g - 0.7 * f(m, n) * w
@@ -239,7 +239,36 @@ fn the_size_of_a_term_follows_products_and_that_of_an_offset_nothing() {
     assert_eq!(follows(|m, n| m / n), "-0.7 m/n");
     assert_eq!(follows(|m, _| m), "-0.7 m");
     let kind = terms(&sized(&SIZES, |g, _, m, _| g + 0.7 / m));
-    assert!(matches!(kind, Some(Kind::ConstantOffset { range: Some(_), .. })), "{kind:?}");
+    let Some(Kind::ConstantOffset { offset, follows: Some(f), range: None, .. }) = kind else {
+        panic!("{kind:?}")
+    };
+    close(offset, 0.7 / 5.0, 1e-9);
+    assert_eq!(f.to_string(), "0.7/m");
+}
+
+#[test]
+fn a_sign_is_told_from_a_constant_by_parameters_of_both() {
+    // One parameter, and half of m missing in its derivative.
+    let of = |parameter: fn(f64) -> f64, fault: fn(f64, f64) -> f64| {
+        let states: Vec<Evidence> = [1_usize, 3, 4, 6, 8]
+            .into_iter()
+            .enumerate()
+            .map(|(s, m)| {
+                let (n, w) = (number(40 + s), parameter(number(80 + s)));
+                let mut evidence =
+                    state(&[("w", &[])], &[("m", m)], &[n - 0.5 * fault(m as f64, w)], &[n]);
+                evidence.primal = vec![w];
+                evidence
+            })
+            .collect();
+        diagnose(&states).to_string()
+    };
+    let constant = "constant offset in w: -m/2 in each component";
+    assert_eq!(of(f64::abs, |m, _| m), constant);
+    assert_eq!(of(|w| -w.abs(), |m, _| m), constant);
+    assert_eq!(of(|w| w, |m, _| m), constant);
+    let sign = "missing term proportional to the sign of the parameter w (+";
+    assert!(of(|w| w, |m, w| m * w.signum()).starts_with(sign));
 }
 
 #[test]
@@ -894,7 +923,8 @@ fn kinds_with_a_range_or_a_noise_are_the_same_within_it() {
     };
     assert!(same_kind(&ranged(1.0, 2.0), &ranged(0.5, 3.0)));
     assert!(!same_kind(&ranged(1.0, 2.0), &shapes::scaled(1.5, 0.0, Vec::new())));
-    let offset = |offset| Kind::ConstantOffset { offset, uncertainty: 0.0, range: None };
+    let offset =
+        |offset| Kind::ConstantOffset { offset, uncertainty: 0.0, follows: None, range: None };
     assert!(same_kind(&offset(0.3), &offset(0.300_02)));
     assert!(!same_kind(&offset(0.3), &offset(0.3001)));
 }
