@@ -38,6 +38,9 @@ const NAMED: usize = 64;
 /// as a whole; of larger ones a sample is.
 const WHOLE: usize = 4_000;
 const SAMPLE_OF_WRONG: usize = 96;
+/// Components of these that are measured however dear they are: as many as say what is wrong with
+/// all of a block.
+const ENOUGH: usize = 160;
 /// Parts of a block that are all off before some single components are asked whether the whole
 /// block is wrong, and how many of these must be.
 const ALL_OFF: usize = 8;
@@ -896,9 +899,20 @@ impl Search {
 
     /// Measures one component by itself; true if it is wrong.
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
+        self.component_after(state, evidence, i, super::CONFIRMED)
+    }
+
+    /// The same, briefly after so many that were found to be wrong.
+    fn component_after(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        i: usize,
+        confirmed: usize,
+    ) -> bool {
         let before = state.forwards;
         let tolerance = evidence.tolerance_of(i);
-        self.bench.kernel.brief(self.suspects.len() >= super::CONFIRMED);
+        self.bench.kernel.brief(self.suspects.len() >= confirmed);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
         self.bench.kernel.brief(false);
         record(evidence, i, &estimate, &mut self.suspects);
@@ -911,14 +925,19 @@ impl Search {
         let range = evidence.blocks[block].range.clone();
         let tag = random::hash(state.seed(), 0x7768_6f6c);
         if range.len() <= WHOLE {
-            // No more than plain differences of the whole block take.
+            // No more than plain differences of the whole block take, and spread evenly where that
+            // is not enough for all.
             let limit = self.spent + SEARCH.max(2 * range.len());
-            for i in range.filter(|&i| evidence.bound[i].is_infinite()).collect::<Vec<_>>() {
-                if self.spent > limit {
+            let count = range.len();
+            let step = (1..count).rev().find(|&k| 5 * k <= 3 * count && gcd(k, count) == 1);
+            let mut measured = 0;
+            for i in (0..count).map(|k| range.start + k * step.unwrap_or(1) % count) {
+                if self.spent > limit && measured >= ENOUGH {
                     return;
                 }
-                if !self.glance(state, evidence, i, tag) {
-                    self.component(state, evidence, i);
+                measured += 1;
+                if evidence.bound[i].is_infinite() && !self.glance(state, evidence, i, tag) {
+                    self.component_after(state, evidence, i, ASKED);
                 }
             }
             return;
@@ -958,6 +977,10 @@ impl Search {
             }
         }
     }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A component of a range, drawn at random.
