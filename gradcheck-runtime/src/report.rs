@@ -388,17 +388,23 @@ impl Report {
         };
         if diagnosis.findings.iter().any(|f| open(&f.kind)) || !self.passing.is_empty() {
             // The same draws at other sizes may tell.
-            let beside = self.beside(checker);
-            states.splice(failing..failing, beside);
+            states.splice(failing..failing, self.beside(checker, 0));
+            diagnosis = diagnose(&states);
+        }
+        // Of two slices the last is all but the first; three tell which it is.
+        let either =
+            |kind: &diagnose::Kind| matches!(kind, diagnose::Kind::PartOfSum { or: Some(_), .. });
+        if diagnosis.findings.iter().any(|f| either(&f.kind)) {
+            states.splice(failing..failing, self.beside(checker, 3));
             diagnosis = diagnose(&states);
         }
         lines(&diagnosis)
     }
 
-    /// A failing state with each dimension, one at a time, at its least value, one less and one
-    /// more; no more calls than the check has taken so far. Of two slices the last is all but the
-    /// first: the state is the first failing one where the dimension is three or more, if any is.
-    fn beside(&self, checker: &Checker<'_>) -> Vec<Evidence> {
+    /// The first failing state in which a dimension is `least` or more with each such dimension,
+    /// one at a time, at its least value, one less and one more; no more calls than the check has
+    /// taken so far.
+    fn beside(&self, checker: &Checker<'_>, least: usize) -> Vec<Evidence> {
         let judged = self.failing.iter().filter(|(_, state)| state.failure.is_none());
         let cases: Vec<Case> = judged
             .take(BEFORE_TRAINING)
@@ -408,8 +414,8 @@ impl Report {
         let mut calls = 0;
         let mut states = Vec::new();
         for d in 0..dims.first().map_or(0, Vec::len) {
-            let tells = |dims: &Vec<Dim>| dims.get(d).is_some_and(|dim| dim.value >= 3);
-            let at = dims.iter().position(tells).unwrap_or(0);
+            let is_large = |dims: &Vec<Dim>| dims.get(d).is_some_and(|dim| dim.value >= least);
+            let Some(at) = dims.iter().position(is_large) else { continue };
             let (case, dim) = (&cases[at], &dims[at][d]);
             let mut sizes = vec![dim.low, dim.value.saturating_sub(1), dim.value + 1];
             sizes.retain(|&size| size != dim.value && (dim.low..=dim.high).contains(&size));

@@ -487,8 +487,9 @@ impl Search {
                 named.extend(self.suspects.drain(before..).map(|suspect| suspect.component));
             }
             state.move_back(home)?;
+            let are_many = named.len() > NAMED;
             for i in named {
-                let is_wrong = match self.glance(state, evidence, i, tag) {
+                let is_wrong = match are_many && self.glance(state, evidence, i, tag) {
                     true => evidence.verdict[i] == Verdict::Wrong,
                     false => self.component(state, evidence, i),
                 };
