@@ -471,6 +471,53 @@ mod buffers {
     fn overwrites(w: &[f64], dx: &mut [f64]) {
         dx.copy_from_slice(w);
     }
+
+    /// A hundredth of what was there is gone.
+    #[gradcheck(
+        dims(n in 1..=4),
+        x in vec(n),
+        w in vec(n),
+        forward = product(&x, &w),
+        out(dx += x),
+        ignore = "wrong on purpose",
+    )]
+    fn decays(w: &[f64], dx: &mut [f64]) {
+        dx.iter_mut().zip(w).for_each(|(d, w)| *d = 0.99 * *d + w);
+    }
+
+    fn positive(x: &[f64], w: &[f64]) -> f64 {
+        x.iter().zip(w).map(|(x, w)| x * w.max(0.0)).sum()
+    }
+
+    #[gradcheck(dims(n in 1..=4), x in vec(n), w in vec(n), forward = positive(&x, &w), out(dx = x))]
+    fn writes(w: &[f64], dx: &mut [f64]) {
+        dx.iter_mut().zip(w).for_each(|(d, w)| *d = w.max(0.0));
+    }
+
+    /// Zeros are left to whoever made the buffer.
+    #[gradcheck(
+        dims(n in 1..=4),
+        x in vec(n),
+        w in vec(n),
+        forward = positive(&x, &w),
+        out(dx = x),
+        ignore = "wrong on purpose",
+    )]
+    fn leaves_zeros_out(w: &[f64], dx: &mut [f64]) {
+        dx.iter_mut().zip(w).filter(|(_, w)| **w > 0.0).for_each(|(d, w)| *d = *w);
+    }
+
+    #[gradcheck(
+        dims(n in 1..=4),
+        x in vec(n),
+        w in vec(n),
+        forward = product(&x, &w),
+        out(dx = x),
+        ignore = "wrong on purpose",
+    )]
+    fn adds_all_the_same(w: &[f64], dx: &mut [f64]) {
+        dx.iter_mut().zip(w).for_each(|(d, w)| *d += w);
+    }
 }
 
 /// Three outputs of a pose of three numbers.
@@ -655,6 +702,21 @@ mod read {
             "buffers::gradcheck_overwrites::random_init",
             "overwritten, not accumulated at a random initialisation",
             &["the buffer is overwritten, not accumulated", "write `out(buffer = place)`"],
+        ),
+        (
+            "buffers::gradcheck_decays::random_init",
+            "accumulates something else at a random initialisation",
+            &["the call adds something else to the buffer", "does the call scale what is there"],
+        ),
+        (
+            "buffers::gradcheck_leaves_zeros_out::random_init",
+            "never written, or accumulated at a random initialisation",
+            &["x[0] what it held before the call", "also where it is zero"],
+        ),
+        (
+            "buffers::gradcheck_adds_all_the_same::random_init",
+            "accumulated, not overwritten at a random initialisation",
+            &["the buffer is accumulated into, not overwritten", "write `out(buffer += place)`"],
         ),
         (
             "jacobian::gradcheck_one_entry_wrong::random_init",

@@ -90,6 +90,21 @@ pub(crate) fn is_primitive(ty: &Type) -> bool {
     PRIMITIVES.iter().any(|name| is_named(ty, name))
 }
 
+/// An array, a vector, a slice or a number, or a reference to one: a single block of parameters.
+pub(crate) fn is_array(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Reference(reference) => is_array(&reference.elem),
+        Type::Slice(_) | Type::Array(_) => true,
+        ty => {
+            let is = |segment: &syn::PathSegment| {
+                let name = segment.ident.to_string();
+                name.starts_with("Array") || name == "Vec"
+            };
+            is_primitive(ty) || last_segment(ty).is_some_and(is)
+        }
+    }
+}
+
 fn is_named(ty: &Type, name: &str) -> bool {
     matches!(peel(ty), Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }

@@ -185,7 +185,9 @@ pub enum Kind {
         offset: f64,
         /// Standard uncertainty of the offset.
         uncertainty: f64,
-        /// Smallest and largest c, where it differs between the states.
+        /// What the offset equals, where it varies with a dimension.
+        follows: Option<Follows>,
+        /// Smallest and largest c, where it differs between the states and follows nothing.
         range: Option<(f64, f64)>,
     },
     /// `g = g~ + c` with a c for each slice along the axis.
@@ -234,6 +236,8 @@ pub enum Kind {
         dim: String,
         /// Which slices are summed.
         part: SumPart,
+        /// Which others it may be as well: of two slices the last is all but the first.
+        or: Option<SumPart>,
     },
     /// `g` is zero in some components where `g~` is not, or the reverse: a mask is wrong.
     ZeroOnSubset {
@@ -262,8 +266,6 @@ pub enum Kind {
         dim: String,
         /// The sizes at which it is wrong.
         values: Sizes,
-        /// The dimension is an extent of the blocks themselves, not one that is summed over.
-        own: bool,
     },
     /// No known shape.
     Unknown,
@@ -413,7 +415,7 @@ pub struct Facts {
 /// [`Block::full_name`](crate::evidence::Block::full_name); their shapes may differ. The cost is linear in the number of
 /// components, and of large blocks an evenly spread sample is looked at.
 pub fn diagnose<E: Borrow<Evidence>>(states: &[E]) -> Diagnosis {
-    let parts: Vec<Part<'_>> = states
+    let mut parts: Vec<Part<'_>> = states
         .iter()
         .enumerate()
         .flat_map(|(s, e)| {
@@ -421,6 +423,7 @@ pub fn diagnose<E: Borrow<Evidence>>(states: &[E]) -> Diagnosis {
             (0..e.blocks.len()).map(move |b| Part::new(s, e, b))
         })
         .collect();
+    part::mark_repeats(&mut parts);
     let failing: BTreeSet<usize> = parts.iter().filter(|p| p.wrong).map(|p| p.state).collect();
     let wrong: HashSet<&str> = parts.iter().filter(|p| p.wrong).map(|p| p.id()).collect();
     let mut right: Vec<String> = Vec::new();

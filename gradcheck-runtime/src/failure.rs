@@ -62,9 +62,21 @@ pub enum Failure {
         /// Path of the first component that shows it.
         component: String,
     },
+    /// A buffer that was to be added to was neither that nor overwritten.
+    AddsOther {
+        /// Path of the first component that shows it.
+        component: String,
+        /// What the buffer held before the call, the derivative, and what it held afterwards.
+        values: (f64, f64, f64),
+    },
     /// A buffer that was to be overwritten was added to, or read before it was written.
     ReadsBuffer {
         /// Path of the first component that shows it.
+        component: String,
+    },
+    /// A component of a buffer that was to be overwritten holds what it did before.
+    Unwritten {
+        /// Path of the first such component.
         component: String,
     },
     /// A training run left the finite numbers, at a rate or update that the user set.
@@ -104,7 +116,9 @@ impl Failure {
             Failure::Accumulates => "accumulates",
             Failure::Mutated { .. } => "changes its parameters",
             Failure::Overwrites { .. } => "overwritten, not accumulated",
+            Failure::AddsOther { .. } => "accumulates something else",
             Failure::ReadsBuffer { .. } => "accumulated, not overwritten",
+            Failure::Unwritten { .. } => "never written, or accumulated",
             Failure::Diverged { .. } => "the training run diverged",
             Failure::NotDrawn { .. } => "no state could be drawn",
             Failure::DrawsDiffer { .. } => "the draws differ between scalar types",
@@ -179,6 +193,23 @@ impl fmt::Display for Failure {
                 "the buffer is overwritten, not accumulated: what it held before the call is gone \
                  from {component}.\n`out(buffer += place)` says that the gradient is added to the \
                  buffer; write `out(buffer = place)` if overwriting is meant."
+            ),
+            Failure::AddsOther { component, values: (held, added, left) } => write!(
+                f,
+                "the call adds something else to the buffer than the gradient: {component} held \
+                 {} before the call and {} afterwards, where the gradient by itself is {}.\n\
+                 `out(buffer += place)` says that the gradient is added to the buffer; does the \
+                 call scale what is there, or read another buffer?",
+                number(*held),
+                number(*left),
+                number(*added)
+            ),
+            Failure::Unwritten { component } => write!(
+                f,
+                "the buffer still holds in {component} what it held before the call: it is never \
+                 written there, or zero is added to it.\n`out(buffer = place)` says that the \
+                 gradient overwrites the buffer, also where it is zero; write \
+                 `out(buffer += place)` if adding is meant."
             ),
             Failure::ReadsBuffer { component } => write!(
                 f,

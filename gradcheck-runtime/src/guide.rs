@@ -83,7 +83,7 @@ pub mod when_a_check_fails {
     //! | errors of the size of single precision | a part that is computed in `f32` |
     //! | one component of N, some components | an edge of a loop; the region is named if it has one (first slice, diagonal, negative parameters) |
     //! | wrong only after training | saturated and dead units, or state that an earlier call left behind |
-    //! | wrong only where n >= 2 | one slice in place of a sum over n |
+    //! | wrong only where n >= 2 | what only several elements show: a term between two of them, an index, a sum or a normalisation over n |
     //! | numbers of another failing state | the case that is shown does not have this fault |
     //! | no known shape | no guess is made: start from the smallest case and its worst component |
     //!
@@ -98,6 +98,8 @@ pub mod when_a_check_fails {
     //! | not deterministic | switch dropout off (`keep_prob = 1.0`), or draw the mask and pass it in; fix the seed of a generator; clear what an earlier call left |
     //! | accumulates | a second call gave the sum of both: clear the gradient first, or say `out(g += x)` |
     //! | overwritten, not accumulated; accumulated, not overwritten | `out(g += x)` and `out(g = x)` are not the same: correct the one that is wrong |
+    //! | accumulates something else | with `out(g += x)`, what was in the buffer is scaled, or another buffer is read |
+    //! | never written, or accumulated | with `out(g = x)`, an entry that the call leaves as it was: write the zero |
     //! | changes its parameters | the forward or the gradient writes to a `wrt` place |
     //! | wrong shape | the report lists what is missing and what does not fit |
     //! | not finite | a NaN or an infinity in the forward or the gradient: a fault, or a state outside the domain; draw others |

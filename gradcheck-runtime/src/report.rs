@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::case::Case;
+use crate::case::{Case, Dim};
 use crate::check::{Checker, Kind, Meta, StateReport};
 use crate::compare::Planted;
 use crate::deadline::{Stopped, span};
@@ -226,6 +226,8 @@ pub struct Report {
 const KEPT: usize = 1;
 /// Components up to which more failing states are kept, and passing ones.
 const KEPT_COMPONENTS: usize = 100_000;
+/// Failing states that are looked at before their training, too.
+const BEFORE_TRAINING: usize = 6;
 /// Rows of blocks and of components that are printed.
 const ROWS: usize = 12;
 /// Findings of the diagnosis that are printed.
@@ -365,7 +367,9 @@ impl Report {
         let mut states = vec![shown];
         states.extend(others.map(|(_, state)| state.evidence.clone()));
         // The same draws before training: is it wrong there too?
-        for (case, _) in self.failing.iter().filter(|(case, _)| case.steps > 0).take(6) {
+        for (case, _) in
+            self.failing.iter().filter(|(case, _)| case.steps > 0).take(BEFORE_TRAINING)
+        {
             let before = checker.case(&Case { steps: 0, ..case.clone() });
             if before.failure.is_none() {
                 states.push(before.evidence);
@@ -384,23 +388,35 @@ impl Report {
         };
         if diagnosis.findings.iter().any(|f| open(&f.kind)) || !self.passing.is_empty() {
             // The same draws at other sizes may tell.
-            let beside = self.beside(checker);
-            states.splice(failing..failing, beside);
+            states.splice(failing..failing, self.beside(checker, 0));
+            diagnosis = diagnose(&states);
+        }
+        // Of two slices the last is all but the first; three tell which it is.
+        let either =
+            |kind: &diagnose::Kind| matches!(kind, diagnose::Kind::PartOfSum { or: Some(_), .. });
+        if diagnosis.findings.iter().any(|f| either(&f.kind)) {
+            states.splice(failing..failing, self.beside(checker, 3));
             diagnosis = diagnose(&states);
         }
         lines(&diagnosis)
     }
 
-    /// The first failing state with each dimension, one at a time, at its least value, one less
-    /// and one more; no more calls than the check has taken so far.
-    fn beside(&self, checker: &Checker<'_>) -> Vec<Evidence> {
-        let Some((case, _)) = self.failing.iter().find(|(_, state)| state.failure.is_none()) else {
-            return Vec::new();
-        };
-        let case = Case { steps: 0, ..case.clone() };
+    /// The first failing state in which a dimension is `least` or more with each such dimension,
+    /// one at a time, at its least value, one less and one more; no more calls than the check has
+    /// taken so far.
+    fn beside(&self, checker: &Checker<'_>, least: usize) -> Vec<Evidence> {
+        let judged = self.failing.iter().filter(|(_, state)| state.failure.is_none());
+        let cases: Vec<Case> = judged
+            .take(BEFORE_TRAINING)
+            .map(|(case, _)| Case { steps: 0, ..case.clone() })
+            .collect();
+        let dims: Vec<Vec<Dim>> = cases.iter().map(|case| checker.dims(case)).collect();
         let mut calls = 0;
         let mut states = Vec::new();
-        for dim in checker.dims(&case) {
+        for d in 0..dims.first().map_or(0, Vec::len) {
+            let is_large = |dims: &Vec<Dim>| dims.get(d).is_some_and(|dim| dim.value >= least);
+            let Some(at) = dims.iter().position(is_large) else { continue };
+            let (case, dim) = (&cases[at], &dims[at][d]);
             let mut sizes = vec![dim.low, dim.value.saturating_sub(1), dim.value + 1];
             sizes.retain(|&size| size != dim.value && (dim.low..=dim.high).contains(&size));
             sizes.dedup();
@@ -408,7 +424,7 @@ impl Report {
                 if calls >= self.forward_calls {
                     return states;
                 }
-                let state = checker.case(&with_dim(&case, &dim.name, size));
+                let state = checker.case(&with_dim(case, &dim.name, size));
                 calls += state.forward_calls;
                 if state.failure.is_none() {
                     states.push(state.evidence);

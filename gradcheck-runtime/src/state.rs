@@ -542,11 +542,18 @@ impl<'p> State<'p> {
                 };
                 let component = || name_at(&self.blocks, i);
                 match fill {
+                    Fill::Overwritten if fits(own) && !fits(analytic[i]) => {
+                        return Err(Failure::Unwritten { component: component() });
+                    }
                     Fill::Overwritten if !fits(analytic[i]) => {
                         return Err(Failure::ReadsBuffer { component: component() });
                     }
                     Fill::Added if !fits(own + analytic[i]) => {
-                        return Err(Failure::Overwrites { component: component() });
+                        let values = (own, analytic[i], filled[i]);
+                        return Err(match fits(analytic[i]) {
+                            true => Failure::Overwrites { component: component() },
+                            false => Failure::AddsOther { component: component(), values },
+                        });
                     }
                     _ => {}
                 }

@@ -1065,7 +1065,7 @@ fn a_part_of_a_sum() {
         (first, "first slice in place of the sum over m in b"),
         (last, "last slice in place of the sum over m in b: is it overwritten"),
         (but_last, "last slice left out of the sum over m in b"),
-        (second, "wrong only where m >= 2, in b: is one slice taken in place of a sum over m?"),
+        (second, "wrong only where m >= 2, in b\n"),
     ];
     for (part, words) in cases {
         let mut rng = Rng(31);
@@ -1113,9 +1113,10 @@ fn what_sets_failing_states_apart() {
         assert_eq!(d.findings[0].kind, Kind::OnlyAfterTraining, "{d}");
         assert!(d.to_string().starts_with("wrong only after training in the whole gradient"));
         let d = check(seed, &|s| s.dim("m") > 1);
-        let Kind::OnlyAtSize { dim, values, own } = &d.findings[0].kind else { panic!("{d}") };
-        assert_eq!((dim.as_str(), *values, *own), ("m", Sizes::AtLeast(2), false));
-        assert!(d.to_string().contains("in place of a sum over m?"), "{d}");
+        let Kind::OnlyAtSize { dim, values } = &d.findings[0].kind else { panic!("{d}") };
+        assert_eq!((dim.as_str(), *values), ("m", Sizes::AtLeast(2)));
+        // What is wrong there is not known: nothing is asked.
+        assert!(!d.to_string().contains('?'), "{d}");
         let d = check(seed, &|s| s.dim("m") == 1);
         if d.failing > 2 {
             assert!(d.to_string().starts_with("wrong only where m = 1, in"), "{d}");

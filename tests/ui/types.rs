@@ -37,4 +37,9 @@ fn exact_without_forward(x: &[f64], g: &mut [f64]) -> f64 {
     0.0
 }
 
+#[gradcheck(exact = F, x in uniform::<F, _>(3, F::from(0.1).unwrap()..F::one()), forward = loss)]
+fn exact_unwrapped(x: &[f64]) -> Vec<f64> {
+    x.to_vec()
+}
+
 fn main() {}

@@ -1,8 +1,8 @@
 //! Options that do not go together, that are missing, or that nothing uses.
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, ReturnType};
+use syn::{Expr, ReturnType, Type};
 
 use super::Checker;
 use super::names::matches_name;
@@ -13,6 +13,27 @@ use crate::types;
 
 /// Update rules are called with at most this many places.
 const MOST_TRAINED: usize = 8;
+
+/// The `unwrap` of each `F::from(..).unwrap()` among the tokens, in groups too.
+fn unwrapped_from(tokens: TokenStream, scalar: &str) -> Vec<Ident> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.to_string() == text);
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            found.extend(unwrapped_from(group.stream(), scalar));
+        }
+        let path = is(at, scalar) && is(at + 1, ":") && is(at + 2, ":") && is(at + 3, "from");
+        if path
+            && is(at + 5, ".")
+            && let Some(TokenTree::Ident(method)) = tokens.get(at + 6)
+            && ["unwrap", "expect"].iter().any(|name| method == name)
+        {
+            found.push(method.clone());
+        }
+    }
+    found
+}
 
 impl Checker<'_> {
     /// Options that do not go together.
@@ -102,7 +123,70 @@ impl Checker<'_> {
                 ),
             );
         }
+        if let Some(exact) = &options.exact {
+            self.unwrapped(&exact.value, errors);
+        }
         self.missing_gradient(errors);
+        self.missing_places(errors);
+    }
+
+    /// `F::from(0.1).unwrap()` is of `num_traits` in a generic function; in the attribute `F` is a
+    /// type of its own, and `from` that of the standard library.
+    fn unwrapped(&self, scalar: &Ident, errors: &mut Errors) {
+        let strategies = self.options.draws.iter().map(|draw| &draw.strategy);
+        let forward = self.options.forward.iter().map(|forward| &forward.value);
+        for expr in strategies.chain(forward) {
+            for unwrap in unwrapped_from(own(expr), &scalar.to_string()) {
+                errors.at(
+                    unwrap,
+                    format!(
+                        "`{scalar}` is a scalar of its own in the attribute, and `{scalar}::from` \
+                         of an `f64` gives one, no `Option`: leave `.unwrap()` out (`usize as f64` \
+                         for a size)"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Several gradients, and one place: that of the first draw, which is an array or a number.
+    fn missing_places(&self, errors: &mut Errors) {
+        let options = self.options;
+        let other = options.wrt.is_some() || options.out.is_some() || options.gradient.is_some();
+        let signature = &self.spec.function.signature;
+        let ReturnType::Type(_, output) = &signature.output else { return };
+        let (Type::Tuple(output), [place]) = (&**output, &self.places[..]) else { return };
+        let param = self
+            .params
+            .iter()
+            .find(|param| param.name.as_ref().is_some_and(|name| matches_name(name, &place.root)));
+        let is_one = param.is_some_and(|param| types::is_array(param.ty));
+        let has_value = output.elems.first().is_some_and(types::is_primitive)
+            && !param.is_some_and(|param| types::is_primitive(param.ty));
+        let count = output.elems.len();
+        let draws: Vec<String> =
+            self.draws.iter().take(count).map(|name| name.unraw().to_string()).collect();
+        if other
+            || options.forward.is_none()
+            || options.tangent.is_some()
+            || !is_one
+            || has_value
+            || count < 2
+            || draws.len() < count
+        {
+            return;
+        }
+        errors.at(
+            output,
+            format!(
+                "`{}` returns {count} values, and the gradient is taken with respect to the first \
+                 draw, `{}`: name the places that they belong to in their order, such as \
+                 `wrt = ({})`",
+                signature.ident,
+                place.text,
+                draws.join(", ")
+            ),
+        );
     }
 
     /// A gradient that the function's return type has no place for.

@@ -190,10 +190,11 @@ fn holds_in(kind: &Kind, place: &Place, v: &View<'_>, only_wrong: bool, shown: &
             };
             all(&|i| Some(c[i] + k * x(i)))
         }
-        Kind::ConstantOffset { offset, range, .. } => {
-            let k = match range {
-                Some(_) => fitted(&|i| v.wrong[i] - c[i], &|_| 1.0),
-                None => *offset,
+        Kind::ConstantOffset { offset, follows, range, .. } => {
+            let k = match (range, follows) {
+                (Some(_), _) => fitted(&|i| v.wrong[i] - c[i], &|_| 1.0),
+                (None, Some(follows)) => v.value(follows).unwrap_or(f64::NAN),
+                (None, None) => *offset,
             };
             all(&|i| Some(c[i] + k))
         }
@@ -263,7 +264,7 @@ fn holds_in(kind: &Kind, place: &Place, v: &View<'_>, only_wrong: bool, shown: &
             let largest = v.state.correct.iter().fold(0.0_f64, |m, c| m.max(c.abs()));
             v.decided(false).all(|i| (v.wrong[i] - c[i]).abs() <= v.noise(i) + 1e-5 * largest)
         }
-        Kind::PartOfSum { dim, part } => {
+        Kind::PartOfSum { dim, part, .. } => {
             let Some(&(_, count)) = v.state.evidence.dims.iter().find(|d| d.0 == *dim) else {
                 return false;
             };

@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Bench, acquit, bench, exhaustive_over, lenient, record, unjudged};
+use super::{Bench, acquit, bench, lenient, record, unjudged};
 use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, INNER, Line, Noise};
@@ -38,6 +38,9 @@ const NAMED: usize = 64;
 /// as a whole; of larger ones a sample is.
 const WHOLE: usize = 4_000;
 const SAMPLE_OF_WRONG: usize = 96;
+/// Components of these that are measured however dear they are: as many as say what is wrong with
+/// all of a block.
+const ENOUGH: usize = 160;
 /// Parts of a block that are all off before some single components are asked whether the whole
 /// block is wrong, and how many of these must be.
 const ALL_OFF: usize = 8;
@@ -484,8 +487,13 @@ impl Search {
                 named.extend(self.suspects.drain(before..).map(|suspect| suspect.component));
             }
             state.move_back(home)?;
+            let are_many = named.len() > NAMED;
             for i in named {
-                if !self.component(state, evidence, i) {
+                let is_wrong = match are_many && self.glance(state, evidence, i, tag) {
+                    true => evidence.verdict[i] == Verdict::Wrong,
+                    false => self.component(state, evidence, i),
+                };
+                if !is_wrong {
                     let off = there.analytic[i] - there.numeric[i];
                     let numeric = evidence.analytic[i] - off;
                     let finding = Finding::Wrong { near_kink: true };
@@ -835,11 +843,77 @@ impl Search {
         true
     }
 
+    /// One central difference of a component of a block that is wrong as a whole, or two wide ones
+    /// more where it is hardly off: enough if it is clear of kinks, and the first ones are confirmed. False if it
+    /// is not enough.
+    fn glance(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        i: usize,
+        tag: u64,
+    ) -> bool {
+        let ray = Ray::random(tag, &self.scales, i..i + 1);
+        let Some(rung) = self.rung(state, &ray, usual_step(state)) else { return false };
+        if rung.is_flat || !self.is_plain(state) {
+            return false;
+        }
+        let (entry, g) = (ray.entry(state.home(), i), evidence.analytic[i]);
+        let gap = (rung.gap / entry).abs();
+        let plain = rung.noise / entry.abs() + gap * rung.step;
+        let tolerance = evidence.tolerance_of(i);
+        let judged = |slope: f64, noise: f64| {
+            let numeric = slope / entry;
+            let off = (g - numeric).abs();
+            (numeric, off, noise + 1e-7 * off, tolerance * (g.abs() + numeric.abs()))
+        };
+        let (mut numeric, mut off, mut bound, allowed) = judged(rung.slope, plain);
+        let mut finding = Finding::Wrong { near_kink: false };
+        // A kink within the step shifts the difference by half the gap.
+        if off > 4.0 * (allowed + bound) && gap <= 0.1 * off {
+            if self.suspects.len() < super::CONFIRMED {
+                return self.seen_again(state, evidence, i, &ray, &rung);
+            }
+        } else if bound + 0.5 * gap <= allowed && off <= allowed {
+            finding = Finding::Agrees;
+        } else {
+            let widest = widest_step(state);
+            let Some(wide) = self.rung(state, &ray, widest * RUNGS[1]) else { return false };
+            let Some(rung) = self.rung(state, &ray, widest * RUNGS[2]) else { return false };
+            let read = rung.extrapolated(&wide);
+            let (jump, unsure) = ((read.jump / entry).abs(), (read.unsure / entry).abs());
+            (numeric, off, bound, _) = judged(read.slope, read.bound / entry.abs());
+            let is_smooth = jump <= 0.05 * off.max(allowed) + unsure;
+            if is_smooth && bound + unsure <= allowed && off + bound <= allowed {
+                finding = Finding::Agrees;
+            } else if !is_smooth
+                || unsure > 0.5 * off
+                || off <= 1.5 * (allowed + bound)
+                || self.suspects.len() < ASKED
+            {
+                return false;
+            }
+        }
+        record(evidence, i, &Estimate { numeric, bound, finding }, &mut self.suspects);
+        true
+    }
+
     /// Measures one component by itself; true if it is wrong.
     fn component(&mut self, state: &mut State<'_>, evidence: &mut Evidence, i: usize) -> bool {
+        self.component_after(state, evidence, i, super::CONFIRMED)
+    }
+
+    /// The same, briefly after so many that were found to be wrong.
+    fn component_after(
+        &mut self,
+        state: &mut State<'_>,
+        evidence: &mut Evidence,
+        i: usize,
+        confirmed: usize,
+    ) -> bool {
         let before = state.forwards;
         let tolerance = evidence.tolerance_of(i);
-        self.bench.kernel.brief(self.suspects.len() >= super::CONFIRMED);
+        self.bench.kernel.brief(self.suspects.len() >= confirmed);
         let estimate = self.bench.component(state, i, evidence.analytic[i], tolerance);
         self.bench.kernel.brief(false);
         record(evidence, i, &estimate, &mut self.suspects);
@@ -850,8 +924,23 @@ impl Search {
     /// A block that is wrong as a whole: every component, or a sample of a large one.
     fn measure_block(&mut self, state: &mut State<'_>, evidence: &mut Evidence, block: usize) {
         let range = evidence.blocks[block].range.clone();
+        let tag = random::hash(state.seed(), 0x7768_6f6c);
         if range.len() <= WHOLE {
-            exhaustive_over(state, evidence, &mut self.bench, range, &mut self.suspects);
+            // No more than plain differences of the whole block take, and spread evenly where that
+            // is not enough for all.
+            let limit = self.spent + SEARCH.max(2 * range.len());
+            let count = range.len();
+            let step = (1..count).rev().find(|&k| 5 * k <= 3 * count && gcd(k, count) == 1);
+            let mut measured = 0;
+            for i in (0..count).map(|k| range.start + k * step.unwrap_or(1) % count) {
+                if self.spent > limit && measured >= ENOUGH {
+                    return;
+                }
+                measured += 1;
+                if evidence.bound[i].is_infinite() && !self.glance(state, evidence, i, tag) {
+                    self.component_after(state, evidence, i, ASKED);
+                }
+            }
             return;
         }
         // In a square block with the component across the diagonal: so a transposition shows.
@@ -859,7 +948,6 @@ impl Search {
             [rows, columns] if rows == columns => rows,
             _ => 0,
         };
-        let tag = random::hash(state.seed(), 0x7768_6f6c);
         for k in 0..SAMPLE_OF_WRONG {
             let mut i = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k);
             if rows > 0 && k % 2 == 1 {
@@ -890,6 +978,10 @@ impl Search {
             }
         }
     }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// A component of a range, drawn at random.

@@ -1,5 +1,5 @@
 //! Whether a shape fits the evidence, and how many bits speak for it.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::part::{Comp, Part};
 use super::{CAP_BITS, Follows, Kind, MIN_BITS};
@@ -51,6 +51,7 @@ pub(super) fn allowed(wrong: usize) -> usize {
 pub(super) fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option<f64> {
     let mut total = 0.0;
     let mut used: HashMap<(usize, usize), f64> = HashMap::new();
+    let mut counted: HashSet<usize> = HashSet::new();
     // Of each block, over the states: its wrong components, those that are explained, and those
     // that miss the prediction.
     let mut blocks: HashMap<&str, (usize, usize, usize)> = HashMap::new();
@@ -65,6 +66,9 @@ pub(super) fn test(parts: &[&Part<'_>], free: Free, predict: &Predict) -> Option
                 None => {}
                 Some((h, tol)) if (c.g - h).abs() <= tol => {
                     of_block.1 += usize::from(c.wrong);
+                    if c.like > 0 && !counted.insert(c.like) {
+                        continue;
+                    }
                     let b = bits(c.d, tol);
                     total += b;
                     let key = match free {
@@ -165,8 +169,9 @@ pub(super) fn choose(
         .into_iter()
         .filter_map(|c| {
             let mut left = test(parts, c.free, &c.predict)?;
-            if c.kind.moves_values() {
-                let elsewhere = matches!(c.kind, Kind::CopyOf(_));
+            let of_other_states = matches!(c.kind, Kind::PartOfSum { .. });
+            if c.kind.moves_values() || of_other_states {
+                let elsewhere = of_other_states || matches!(c.kind, Kind::CopyOf(_));
                 left = left.min(distinct_bits(parts, elsewhere, &c.predict));
             }
             left -= c.cost;
@@ -180,6 +185,15 @@ pub(super) fn choose(
     // Of equals the first.
     let at = (0..fits.len()).rev().max_by(|&a, &b| rank(&fits[a]).total_cmp(&rank(&fits[b])))?;
     let mut found = fits.remove(at);
+    // States of two slices cannot tell the last one from all but the first: say both.
+    if let Kind::PartOfSum { part, or, .. } = &mut found.kind {
+        *or = fits.iter().find_map(|other| match &other.kind {
+            Kind::PartOfSum { part: rival, .. } if rival != part => {
+                (other.bits > found.bits - 1.0).then_some(*rival)
+            }
+            _ => None,
+        });
+    }
     // A single state cannot tell m from n where both are 5: say both.
     if let Kind::Scaled { factor, follows, range: None, .. } = &mut found.kind {
         for other in &fits {
@@ -204,6 +218,7 @@ pub(super) fn choose(
 /// the block holds many times, as where all derivatives are 0 or 1, is met by chance.
 pub(super) fn distinct_bits(parts: &[&Part<'_>], elsewhere: bool, predict: &Predict) -> f64 {
     let (mut total, mut most, mut repeats) = (0.0, 0.0_f64, false);
+    let mut counted: HashSet<usize> = HashSet::new();
     for part in parts {
         let mut fits: Vec<(&Comp, f64, f64)> = part
             .comps
@@ -229,7 +244,7 @@ pub(super) fn distinct_bits(parts: &[&Part<'_>], elsewhere: bool, predict: &Pred
             let again = (c.g - last).abs() <= tol;
             repeats |= again || same > 1;
             last = c.g;
-            if again || c.g == 0.0 {
+            if again || c.g == 0.0 || (c.like > 0 && !counted.insert(c.like)) {
                 continue;
             }
             let by_chance = (values.len() as f64 / same.max(1) as f64).log2().max(0.0);

@@ -1,4 +1,6 @@
 //! The evidence, made ready: one block of one state, and its usable components.
+use std::collections::HashMap;
+
 use super::{SAMPLE, SAMPLE_WRONG};
 use crate::evidence::{Block, Evidence, Verdict, norm};
 
@@ -22,6 +24,8 @@ pub(super) struct Comp {
     /// Relative tolerance of the block.
     pub(super) tolerance: f64,
     pub(super) wrong: bool,
+    /// Components that are one piece of evidence share a number; 0 for all others.
+    pub(super) like: usize,
 }
 
 impl Comp {
@@ -175,7 +179,7 @@ impl<'a> Part<'a> {
         let w = if self.has_primal { self.evidence.primal[self.start + j] } else { f64::NAN };
         let wrong = verdict == Verdict::Wrong || (self.exceeds && d > noise);
         let tolerance = self.tolerance;
-        Some(Comp { i: j, g, n, w, d, noise, tol, tolerance, wrong })
+        Some(Comp { i: j, g, n, w, d, noise, tol, tolerance, wrong, like: 0 })
     }
 
     /// The numeric derivative at `j` and its noise, as a prediction for component `c`.
@@ -277,6 +281,16 @@ impl<'a> Part<'a> {
         None
     }
 
+    /// Whether a component shows what one of another state does, up to the ratio of their sizes.
+    fn repeats(&self, c: &Comp, other: &Part<'_>, o: &Comp) -> bool {
+        let same = |k: f64| {
+            (c.g - k * o.g).abs() <= 1e-14 * c.g.abs()
+                && (c.n - k * o.n).abs() <= c.noise + k * o.noise
+        };
+        let of = |dim: &(String, usize)| Some(other.dim(&dim.0)? / dim.1.max(1) as f64);
+        c.wrong == o.wrong && (same(1.0) || self.evidence.dims.iter().filter_map(of).any(same))
+    }
+
     /// The same block with only the wrong components.
     pub(super) fn only_wrong(&self) -> Part<'a> {
         Part {
@@ -284,6 +298,37 @@ impl<'a> Part<'a> {
             not_finite: Vec::new(),
             comps: self.comps.iter().filter(|c| c.wrong).copied().collect(),
             ..*self
+        }
+    }
+}
+
+/// Finds the components that show the same numbers at the same parameter: a state that was
+/// made simpler, or stands beside another, repeats those of the first where elements do not depend
+/// on each other, and says nothing new. The sizes of two states may divide them: of a mean over m
+/// the same element is 1/m.
+pub(super) fn mark_repeats<'a>(parts: &mut [Part<'a>]) {
+    // By block, position and parameter: the parts, and where in them.
+    type Seen<'a> = HashMap<(&'a str, usize, u64), Vec<(usize, usize)>>;
+    let mut seen = Seen::<'a>::new();
+    let mut classes = 0;
+    for p in 0..parts.len() {
+        for k in 0..parts[p].comps.len() {
+            let c = parts[p].comps[k];
+            let earlier = seen.entry((parts[p].id(), c.i, c.w.to_bits())).or_default();
+            let like = earlier
+                .iter()
+                .copied()
+                .find(|&(q, l)| parts[p].repeats(&c, &parts[q], &parts[q].comps[l]));
+            match like {
+                None => earlier.push((p, k)),
+                Some((q, l)) => {
+                    if parts[q].comps[l].like == 0 {
+                        classes += 1;
+                        parts[q].comps[l].like = classes;
+                    }
+                    parts[p].comps[k].like = parts[q].comps[l].like;
+                }
+            }
         }
     }
 }

@@ -155,12 +155,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let (kind, only) = match (kind, only) {
             (Kind::Unknown, Some(Only::AfterTraining)) => (Kind::OnlyAfterTraining, None),
             (Kind::Unknown, Some(Only::AtSize { dim, values })) => {
-                let has_it = |p: &&Part<'_>| {
-                    let value = p.evidence.dims.iter().find(|d| d.0 == dim).map(|d| d.1);
-                    value.is_some_and(|v| p.shape.contains(&v))
-                };
-                let own = names.iter().any(|n| self.wrong(&[n]).iter().all(has_it));
-                (Kind::OnlyAtSize { dim, values, own }, None)
+                (Kind::OnlyAtSize { dim, values }, None)
             }
             other => other,
         };
@@ -374,8 +369,8 @@ pub(super) fn same_kind(a: &Kind, b: &Kind) -> bool {
         ) => s == t && (f - g).abs() <= 1e-4 * f.abs(),
         (Kind::Scaled { range: Some(_), .. }, Kind::Scaled { range: Some(_), .. }) => true,
         (
-            Kind::ConstantOffset { offset: f, uncertainty: s, range: None },
-            Kind::ConstantOffset { offset: g, uncertainty: t, range: None },
+            Kind::ConstantOffset { offset: f, uncertainty: s, range: None, .. },
+            Kind::ConstantOffset { offset: g, uncertainty: t, range: None, .. },
         ) => (f - g).abs() <= 3.0 * (s + t) + 1e-4 * f.abs(),
         (Kind::Permuted, _) | (Kind::CopyOf(_), _) => false,
         _ => a == b,

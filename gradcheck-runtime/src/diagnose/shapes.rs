@@ -137,7 +137,13 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
     let sign: X = f64::signum;
     let mut of: Vec<(X, f64)> = Vec::new();
     if parts.iter().all(|p| p.has_primal) {
-        of.extend([(itself, 1.5), (sign, 3.0)]);
+        of.push((itself, 1.5));
+        // Where all parameters have one sign, it is a constant like any other.
+        let any =
+            |is: fn(f64) -> bool| parts.iter().flat_map(|p| &p.comps).any(|c| c.wrong && is(c.w));
+        if any(|w| w > 0.0) && any(|w| w < 0.0) {
+            of.push((sign, 3.0));
+        }
     }
     if offsets {
         of.push((one, 2.0));
@@ -148,7 +154,7 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
         let of_sign = is_sign && !is_offset;
         let kind = |factor, uncertainty, follows, range| {
             if is_offset {
-                Kind::ConstantOffset { offset: factor, uncertainty, range }
+                Kind::ConstantOffset { offset: factor, uncertainty, follows, range }
             } else {
                 Kind::MissingTermProportionalToParameter {
                     factor,
@@ -173,9 +179,6 @@ pub(super) fn term_candidates(parts: &[&Part<'_>], offsets: bool, out: &mut Vec<
             predict,
         });
         for (formula, extra) in formulas(parts) {
-            if is_offset {
-                continue;
-            }
             let Some(c) = common_factor(parts, &formula, &each, 2) else { continue };
             let k = slope(parts.iter().flat_map(|p| {
                 let v = formula.value(p).unwrap_or(f64::NAN);
@@ -499,7 +502,7 @@ pub(super) fn part_of_sum<'a>(wrong: &[&Part<'a>], all: &[Part<'a>]) -> Option<F
                 );
             }
             candidates.push(Candidate {
-                kind: Kind::PartOfSum { dim: dim.clone(), part },
+                kind: Kind::PartOfSum { dim: dim.clone(), part, or: None },
                 cost,
                 free: Free::Never,
                 predict: Box::new(move |p, c| sums.get(&(p.state, p.start + c.i)).copied()),

@@ -1,5 +1,5 @@
 //! A block in which some components are wrong and others right.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::fit::{Found, Free, bits, choose};
 use super::part::{Comp, Part};
@@ -14,6 +14,13 @@ pub(super) fn chance_bits(wrong: usize, inside: usize, all: usize) -> f64 {
     (0..wrong.min(10_000))
         .map(|i| ((all - i) as f64 / (inside.saturating_sub(i)).max(1) as f64).log2())
         .sum()
+}
+
+/// The components of each part, without those that repeat what an earlier part shows.
+fn once<'p>(parts: &[&'p Part<'_>]) -> Vec<Vec<&'p Comp>> {
+    let mut counted: HashSet<usize> = HashSet::new();
+    let mut new = |c: &&Comp| c.like == 0 || counted.insert(c.like);
+    parts.iter().map(|p| p.comps.iter().filter(&mut new).collect()).collect()
 }
 
 /// A block in which some components are wrong and others right.
@@ -41,7 +48,7 @@ pub(super) fn some_components(parts: &[&Part<'_>]) -> Option<(Kind, Region, Vec<
     let region = region(parts);
     let found = region.unwrap_or(Region::Scattered);
     let paths = wrong[0].comps.iter().take(LISTED).map(|c| wrong[0].path(c.i)).collect();
-    let count = wrong.iter().map(|p| p.comps.len()).sum::<usize>();
+    let count = once(&wrong).iter().map(Vec::len).sum::<usize>();
     let right = parts.iter().map(|p| agree(p)).sum::<usize>();
     match how {
         Some(h) if region.is_some() || (count >= 3 && right >= 2) => {
@@ -80,6 +87,7 @@ pub(super) fn how(wrong: &[&Part<'_>]) -> Option<Found> {
                 Kind::MissingTermProportionalToParameter { sign, follows, .. } => {
                     !sign && follows.is_none()
                 }
+                Kind::ConstantOffset { follows, .. } => follows.is_none(),
                 _ => true,
             }
     });
@@ -102,8 +110,9 @@ pub(super) fn listed(parts: &[&Part<'_>]) -> Option<Vec<String>> {
     }
     let least = parts.iter().map(|p| p.comps.len() + p.covered).min()?;
     let always = union.values().all(|(_, times)| *times == parts.len());
+    let showing = once(parts).iter().filter(|comps| comps.iter().any(|c| c.wrong)).count();
     let few = union.len() <= (least / 4).max(1);
-    let clear = least >= 8 && (always || union.len() * 10 <= least) || always && parts.len() >= 3;
+    let clear = least >= 8 && (always || union.len() * 10 <= least) || always && showing >= 3;
     (few && clear).then(|| {
         let mut paths: Vec<(usize, String)> = union.into_iter().map(|(p, (i, _))| (i, p)).collect();
         paths.sort();
@@ -138,19 +147,20 @@ pub(super) fn region(parts: &[&Part<'_>]) -> Option<Region> {
     regions.push((Region::NegativeNumeric, 0.9, Box::new(|_, c| c.n < 0.0)));
     regions.push((Region::PositiveNumeric, 0.9, Box::new(|_, c| c.n > 0.0)));
     let price = 5.0 + (regions.len() as f64).log2();
+    let once = once(parts);
     let mut best: Option<(f64, Region)> = None;
     for (region, share, inside) in regions {
         let mut total = -price;
         let (mut wrong_all, mut inside_all) = (0, 0);
         let mut holds = true;
-        for p in parts {
-            let within = p.comps.iter().filter(|c| inside(p, c)).count();
-            let wrong = p.comps.iter().filter(|c| c.wrong).count();
+        for (p, comps) in parts.iter().zip(&once) {
+            let within = comps.iter().filter(|c| inside(p, c)).count();
+            let wrong = comps.iter().filter(|c| c.wrong).count();
             holds &= p.comps.iter().all(|c| !c.wrong || inside(p, c));
             if !holds {
                 break;
             }
-            total += chance_bits(wrong, within, p.comps.len());
+            total += chance_bits(wrong, within, comps.len());
             wrong_all += wrong;
             inside_all += within;
         }
@@ -170,7 +180,8 @@ pub(super) fn between(parts: &[&Part<'_>]) -> Option<Region> {
     if !parts.iter().all(|p| p.has_primal) {
         return None;
     }
-    let comps = || parts.iter().flat_map(|p| &p.comps);
+    let once = once(parts);
+    let comps = || once.iter().flatten();
     let wrong: Vec<f64> = comps().filter(|c| c.wrong).map(|c| c.w).collect();
     let (low, high) = extremes(wrong.iter());
     let outside = comps().filter(|c| !c.wrong).all(|c| c.w < low || c.w > high);

@@ -154,6 +154,7 @@ fn a_component_knows_what_it_may_miss() {
         tol: 0.0,
         tolerance: 1e-3,
         wrong: true,
+        like: 0,
     };
     let times = |c: Comp, k: f64| c.times(k);
     assert_eq!(times(c, 4.0).0, 8.0);
@@ -333,6 +334,88 @@ fn a_prediction_must_meet_all_and_explain_the_wrong_ones() {
     let some = |g: &[f64], f| bits_of(g, Free::Never, f).is_some();
     assert!(some(&double, |c| (c.i % 4 == 0).then_some(2.0 * c.n)));
     assert!(!some(&double, |c| (c.i % 4 == 0 && c.i > 0).then_some(2.0 * c.n)));
+}
+
+#[test]
+fn what_a_simpler_state_repeats_counts_once() {
+    // Three elements that do not depend on each other, the first off by 3 % in a state of m.
+    let at = |m: usize, size: f64, seed: usize| {
+        let n: Vec<f64> = (0..3).map(|k| size * number(10 * seed + k)).collect();
+        let mut g = n.clone();
+        g.iter_mut().for_each(|g| *g *= 1.0373);
+        let mut evidence = state(&[("w", &[3])], &[("m", m)], &g, &n);
+        evidence.primal = (0..3).map(|k| number(500 + 10 * seed + k)).collect();
+        evidence
+    };
+    let first = |mut evidence: Evidence| {
+        let only = |values: &[f64]| vec![values[0]];
+        evidence.analytic = Arc::new(only(&evidence.analytic));
+        evidence.numeric = only(&(0..3).map(|k| evidence.numeric[k]).collect::<Vec<_>>()).into();
+        evidence.bound = vec![BOUND].into();
+        evidence.verdict = vec![Verdict::Wrong].into_iter().collect();
+        evidence.primal.truncate(1);
+        evidence.blocks = vec![Block::doubles("w", "p.w".to_owned(), &[1], 0)].into();
+        evidence
+    };
+    let kind = |states: &[Evidence]| diagnose(states).findings[0].kind.clone();
+    let is_scaled = |kind: &Kind| matches!(kind, Kind::Scaled { range: None, .. });
+    let one = |m, size, seed| first(at(m, size, seed));
+    // The same element in three sizes, of a sum and of a mean over m.
+    let sum = [one(1, 1.0, 0), one(2, 1.0, 0), one(3, 1.0, 0)];
+    let mean = [one(1, 1.0, 0), one(2, 0.5, 0), one(3, 1.0 / 3.0, 0)];
+    assert_eq!([kind(&sum), kind(&mean)], [Kind::Unknown, Kind::Unknown]);
+    // Other numbers, be it at the same parameter, are other evidence.
+    let mut other = one(2, 1.0, 1);
+    assert!(is_scaled(&kind(&[one(1, 1.0, 0), other.clone()])));
+    other.primal.clone_from(&sum[0].primal);
+    assert!(is_scaled(&kind(&[one(1, 1.0, 0), other])));
+    // So are other elements of the same state.
+    assert!(is_scaled(&kind(&[at(2, 1.0, 0)])));
+    // All of them count as often as the state is shown, which is once.
+    let bits = |states: &[Evidence]| diagnose(states).findings[0].facts.bits;
+    close(bits(&[at(2, 1.0, 0), at(3, 1.0, 0), at(4, 1.0, 0)]), bits(&[at(2, 1.0, 0)]), 1e-9);
+}
+
+#[test]
+fn a_component_repeated_is_not_always_the_same_one() {
+    let with = |seed: usize, wrong: usize| {
+        let n: Vec<f64> = (0..5).map(|k| number(100 * seed + k)).collect();
+        let g = (0..5).map(|k| if k == wrong { number(900 + seed) } else { n[k] });
+        let mut evidence = one(&[5], &g.collect::<Vec<_>>(), &n);
+        evidence.primal = (0..5).map(|k| number(3000 + 100 * seed + k)).collect();
+        evidence
+    };
+    let paths = |states: &[Evidence]| {
+        let mut parts = parts(states);
+        super::part::mark_repeats(&mut parts);
+        listed(&parts.iter().collect::<Vec<_>>())
+    };
+    // In three states it is always the same; in one that is shown three times, who knows.
+    assert_eq!(paths(&[with(0, 1), with(1, 1), with(2, 1)]), Some(vec!["w[1]".to_owned()]));
+    assert_eq!(paths(&[with(0, 1), with(0, 1), with(0, 1)]), None);
+    // Nor does it make an interval, of which it is the only number.
+    let interval = |states: &[Evidence]| {
+        let mut parts = parts(states);
+        super::part::mark_repeats(&mut parts);
+        between(&parts.iter().collect::<Vec<_>>()).is_some()
+    };
+    let lowest = |seed: usize| {
+        let w = |k: usize| number(3000 + 100 * seed + k);
+        with(seed, (0..5).min_by(|&a, &b| w(a).total_cmp(&w(b))).expect("five"))
+    };
+    assert!(!interval(&vec![lowest(0); 12]));
+    assert!(interval(&[0, 1, 2, 3, 4, 5].map(high_one)));
+}
+
+/// Five components of which that with a parameter above 10 is wrong.
+fn high_one(seed: usize) -> Evidence {
+    let n: Vec<f64> = (0..5).map(|k| number(100 * seed + k)).collect();
+    let mut g = n.clone();
+    g[2] = number(900 + seed);
+    let mut evidence = one(&[5], &g, &n);
+    evidence.primal = (0..5).map(|k| number(3000 + 100 * seed + k)).collect();
+    evidence.primal[2] = 12.0 + number(70 + seed);
+    evidence
 }
 
 #[test]
@@ -696,6 +779,67 @@ fn single_precision_is_known_by_its_size_and_randomness() {
     assert_eq!(found(&outlier, 20), None);
 }
 
+fn part_of_m(part: SumPart) -> Kind {
+    Kind::PartOfSum { dim: "m".to_owned(), part, or: None }
+}
+
+#[test]
+fn of_two_slices_the_last_is_all_but_the_first() {
+    let slice = |k: usize, i: usize| number(40 * k + i);
+    let make = |m: usize, of: std::ops::Range<usize>| {
+        let sum = |of: std::ops::Range<usize>, i| of.map(|k| slice(k, i)).sum::<f64>();
+        let right: Vec<f64> = (0..5).map(|i| sum(0..m, i)).collect();
+        let wrong: Vec<f64> = (0..5).map(|i| sum(of.clone(), i)).collect();
+        state(&[("w", &[5])], &[("m", m)], &wrong, &right)
+    };
+    let found = |states: &[Evidence]| {
+        let parts = parts(states);
+        let wrong: Vec<&Part<'_>> = parts.iter().filter(|p| p.wrong).collect();
+        let kind = shapes::part_of_sum(&wrong, &parts).map(|found| found.kind).expect("known");
+        (of_w(kind.clone()), kind)
+    };
+    let (words, kind) = found(&[make(2, 1..2), make(1, 0..1)]);
+    let (part, or) = (SumPart::Last, Some(SumPart::AllButFirst));
+    assert_eq!(kind, Kind::PartOfSum { dim: "m".to_owned(), part, or });
+    assert_eq!(
+        words,
+        "last slice in place of the sum over m, or first slice left out of the sum over m, in w"
+    );
+    // A state of three tells.
+    let (words, kind) = found(&[make(2, 1..2), make(3, 2..3), make(1, 0..1)]);
+    assert_eq!(kind, part_of_m(SumPart::Last));
+    assert_eq!(
+        words,
+        "last slice in place of the sum over m in w: is it overwritten, not added to?"
+    );
+    let (words, kind) = found(&[make(2, 1..2), make(3, 1..3), make(1, 0..1)]);
+    assert_eq!(kind, part_of_m(SumPart::AllButFirst));
+    assert_eq!(words, "first slice left out of the sum over m in w");
+}
+
+#[test]
+fn zeros_are_no_part_of_a_sum() {
+    // Only the last slice has a derivative: of fewer slices there is none, as of a fault that
+    // leaves zeros.
+    let make = |m: usize, wrong: &dyn Fn(usize, f64) -> f64| {
+        let right: Vec<f64> = (0..5).map(|i| if m == 4 { number(i) } else { 0.0 }).collect();
+        let wrong: Vec<f64> = right.iter().enumerate().map(|(i, &n)| wrong(i, n)).collect();
+        state(&[("w", &[5])], &[("m", m)], &wrong, &right)
+    };
+    let found = |of_four: Evidence, of_three: Evidence| {
+        let states = [of_four, of_three];
+        let parts = parts(&states);
+        shapes::part_of_sum(&[&parts[0]], &parts).map(|found| found.kind)
+    };
+    assert_eq!(found(make(4, &|_, _| 0.0), make(3, &|_, n| n)), None);
+    // With a derivative of their own the first three show what is left out.
+    let of_three: Vec<f64> = (0..5).map(|i| number(50 + i)).collect();
+    let of_four: Vec<f64> = (0..5).map(|i| number(50 + i) + number(i)).collect();
+    let four = state(&[("w", &[5])], &[("m", 4)], &of_three, &of_four);
+    let three = state(&[("w", &[5])], &[("m", 3)], &of_three, &of_three);
+    assert_eq!(found(four, three), Some(part_of_m(SumPart::AllButLast)));
+}
+
 #[test]
 fn a_part_of_a_sum_is_known_by_states_with_fewer_slices() {
     // g = sum of slices; a state of m slices begins with those of m - 1.
@@ -722,7 +866,7 @@ fn a_part_of_a_sum_is_known_by_states_with_fewer_slices() {
             let states = [make(4, true), make(3, false), make(1, false)];
             let parts = parts(&states);
             let found = shapes::part_of_sum(&[&parts[0]], &parts).map(|found| found.kind);
-            assert_eq!(found, Some(Kind::PartOfSum { dim: "m".to_owned(), part }), "{mean}");
+            assert_eq!(found, Some(part_of_m(part)), "{mean}");
             // Without the states beside it nothing can be said.
             assert!(shapes::part_of_sum(&[&parts[0]], &parts[..1]).is_none());
         }
@@ -839,7 +983,12 @@ fn blocks_share_a_finding_where_its_numbers_are_the_same() {
     );
     // Near one it is the distance from one that counts.
     assert!(!same_kind(&scaled(1.000_001), &scaled(1.000_002)));
-    let offset = |offset, uncertainty| Kind::ConstantOffset { offset, uncertainty, range: None };
+    let offset = |offset, uncertainty| Kind::ConstantOffset {
+        offset,
+        uncertainty,
+        follows: None,
+        range: None,
+    };
     assert!(same_kind(&offset(0.3, 1e-3), &offset(0.304, 1e-3)));
     assert!(!same_kind(&offset(0.3, 1e-3), &offset(0.308, 1e-3)));
     let term = |factor, sign| Kind::MissingTermProportionalToParameter {
@@ -1015,8 +1164,22 @@ fn kinds_are_said_in_full() {
             "missing term proportional to the sign of the parameter w (+0.25 to 0.5 sign(w)): is a penalty on one side only?",
         ),
         (
-            Kind::ConstantOffset { offset: 0.5, uncertainty: 0.0, range: Some((0.25, 0.5)) },
+            Kind::ConstantOffset {
+                offset: 0.5,
+                uncertainty: 0.0,
+                follows: None,
+                range: Some((0.25, 0.5)),
+            },
             "constant offset in w: a number from 0.25 to 0.5 in each component",
+        ),
+        (
+            Kind::ConstantOffset {
+                offset: -1.5,
+                uncertainty: 0.0,
+                follows: Some(Follows::of(-0.5, &[("m", 0, 2)])),
+                range: None,
+            },
+            "constant offset in w: -m/2 in each component",
         ),
         (
             Kind::ZeroOnSubset { analytic: true },
@@ -1027,17 +1190,12 @@ fn kinds_are_said_in_full() {
             "factor of a parameter: w is the numeric times exp(-s): is a factor of the chain rule missing, or one too many?",
         ),
         (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: false },
-            "wrong only where m >= 2, in w: is one slice taken in place of a sum over m?\n  \
-             3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
-        ),
-        (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2), own: true },
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(2) },
             "wrong only where m >= 2, in w\n  \
              3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
         ),
         (
-            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(3), own: false },
+            Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::AtLeast(3) },
             "wrong only where m >= 3, in w\n  \
              3 of 6 components wrong, most w[1]: analytic 0.5, numeric 0.25; cosine 0.667, norm ratio 1.5",
         ),
@@ -1078,7 +1236,12 @@ fn components_are_said_with_what_is_wrong_with_them() {
         (Some(shapes::scaled(2.0, 0.0, Vec::new())), "scaled by 2"),
         (Some(Kind::Permuted), "each other's values"),
         (
-            Some(Kind::ConstantOffset { offset: 0.25, uncertainty: 0.0, range: None }),
+            Some(Kind::ConstantOffset {
+                offset: 0.25,
+                uncertainty: 0.0,
+                follows: None,
+                range: None,
+            }),
             "off by 0.25 each",
         ),
     ];
@@ -1227,7 +1390,7 @@ fn sizes_set_states_apart_where_chance_would_not() {
             all.enumerate().map(|(s, (m, wrong))| at(&[("m", m)], 0, wrong, s)).collect();
         kind_of(&states)
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     assert_eq!(of(&[1, 1], &[2, 3, 4, 5]), only(Sizes::Equal(1)));
     assert_eq!(of(&[2, 3, 4], &[1, 1, 1]), only(Sizes::AtLeast(2)));
     assert_eq!(of(&[3, 4, 5], &[1, 1, 1]), only(Sizes::AtLeast(2)));
@@ -1250,7 +1413,7 @@ fn a_state_beside_it_that_is_right_is_no_accident() {
         evidence.primal = numbers(12);
         evidence
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     let right = || [at(&[("m", 2)], 0, false, 4), at(&[("m", 3)], 0, false, 5)];
     let wrong = || [at(&[("m", 5)], 0, true, 2), at(&[("m", 5)], 0, true, 3)];
     let with = |one: Evidence, other: Evidence| {

@@ -133,6 +133,17 @@ impl Function {
     }
 }
 
+impl SumPart {
+    fn words(self) -> &'static str {
+        match self {
+            SumPart::First => "first slice in place of",
+            SumPart::Last => "last slice in place of",
+            SumPart::AllButFirst => "first slice left out of",
+            SumPart::AllButLast => "last slice left out of",
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -318,10 +329,11 @@ impl Finding {
                 "is the analytic one another parameter's?".to_owned(),
             ),
             Kind::MissingTermProportionalToParameter { .. } => self.term_words(),
-            Kind::ConstantOffset { offset, uncertainty, range } => {
-                let size = match range {
-                    None => known(*offset, *uncertainty),
-                    Some((low, high)) => {
+            Kind::ConstantOffset { offset, uncertainty, follows, range } => {
+                let size = match (follows, range) {
+                    (Some(follows), _) => follows.to_string(),
+                    (None, None) => known(*offset, *uncertainty),
+                    (None, Some((low, high))) => {
                         format!("a number from {} to {}", digits(*low, 3), digits(*high, 3))
                     }
                 };
@@ -375,19 +387,18 @@ impl Finding {
                     String::new(),
                 )
             }
-            Kind::PartOfSum { dim, part } => match part {
-                SumPart::First => plain(&format!("first slice in place of the sum over {dim}"), ""),
-                SumPart::Last => plain(
-                    &format!("last slice in place of the sum over {dim}"),
-                    "is it overwritten, not added to?",
-                ),
-                SumPart::AllButFirst => {
-                    plain(&format!("first slice left out of the sum over {dim}"), "")
-                }
-                SumPart::AllButLast => {
-                    plain(&format!("last slice left out of the sum over {dim}"), "")
-                }
-            },
+            Kind::PartOfSum { dim, part, or } => {
+                let over = |part: &SumPart| format!("{} the sum over {dim}", part.words());
+                let words = match or {
+                    None => over(part),
+                    Some(other) => format!("{}, or {},", over(part), over(other)),
+                };
+                let hint = match (part, or) {
+                    (SumPart::Last, None) => "is it overwritten, not added to?",
+                    _ => "",
+                };
+                plain(&words, hint)
+            }
             Kind::ZeroOnSubset { analytic: true } => (
                 format!("zero where the numeric is not, in {}", self.counted()),
                 "is a mask wrong?".to_owned(),
@@ -409,14 +420,8 @@ impl Finding {
                 (format!("not finite: the {of} derivative in {place}"), String::new())
             }
             Kind::OnlyAfterTraining => plain("wrong only after training", ""),
-            Kind::OnlyAtSize { dim, values, own } => {
-                let hint = match values {
-                    Sizes::AtLeast(2) if !own => {
-                        format!("is one slice taken in place of a sum over {dim}?")
-                    }
-                    _ => String::new(),
-                };
-                (format!("wrong only where {dim} {values}, in {place}"), hint)
+            Kind::OnlyAtSize { dim, values } => {
+                plain(&format!("wrong only where {dim} {values},"), "")
             }
             Kind::Unknown => plain("no known shape", ""),
         }

@@ -481,6 +481,50 @@ fn a_block_has_the_verdict_of_its_directions() {
 }
 
 #[test]
+fn a_block_that_is_wrong_all_through_costs_plain_differences_at_most() {
+    let (count, corner) = (600, 1.0 + 1e-7);
+    let calls = std::cell::Cell::new(0);
+    // Of each ten one is right, and so is one right next to a kink, if any is; all others are off.
+    let judged = |by: f64, kinked: usize| {
+        calls.set(0);
+        let forward = |i: usize, w: f64| {
+            calls.set(calls.get() + usize::from(i == 0));
+            if i == kinked { (w - corner).abs() } else { w.sin() }
+        };
+        let gradient = |i: usize, w: f64| match (i < count, i % 10) {
+            _ if i == kinked => (w - corner).signum(),
+            (false, _) | (true, 3) => w.cos(),
+            _ => w.cos() * (1.0 + by),
+        };
+        let evidence = of_two((count, 30), 2, forward, gradient);
+        assert_eq!(evidence.verdict[count..], [Verdict::Agrees; 30]);
+        let exact = (0..count).filter(|&i| i != kinked).all(|i| {
+            evidence.bound[i].is_infinite()
+                || (evidence.numeric[i] - 1.0_f64.cos()).abs() <= evidence.bound[i]
+        });
+        assert!(exact && evidence.verdict.get(kinked) != Some(&Verdict::Wrong), "{by}");
+        let right = (0..count).filter(|i| i % 10 == 3);
+        let agree = right.filter(|&i| evidence.verdict[i] == Verdict::Agrees).count();
+        let wrong = evidence.verdict.iter().filter(|v| **v == Verdict::Wrong).count();
+        (agree, wrong, calls.get())
+    };
+    for by in [-2.0, 0.5, 0.01] {
+        let (agree, wrong, calls) = judged(by, usize::MAX);
+        assert_eq!((agree, wrong), (60, 540), "{by}");
+        // Of the right ones three differences, the first wrong ones again, and the search before.
+        assert!(calls <= 2 * (count + 30) + 4 * 60 + 250, "{by}: {calls} forwards");
+        // Off the kink, and at the state once more.
+        let (_, wrong, calls) = judged(by, 407);
+        assert_eq!(wrong, 539, "{by}");
+        assert!(calls <= 4 * (count + 30) + 600, "{by}: {calls} forwards");
+    }
+    // What is hardly off takes more for each, and so not all are measured, but enough to say what
+    // is wrong with them all.
+    let (_, wrong, calls) = judged(1e-6, usize::MAX);
+    assert!(wrong > 128 && calls <= 2 * SEARCH + 500, "{wrong} wrong, {calls} forwards");
+}
+
+#[test]
 fn one_block_has_its_own_directions_alone() {
     let mut w = vec![1.0; 40];
     let session = Box::new(Here {

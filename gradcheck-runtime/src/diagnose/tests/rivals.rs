@@ -200,7 +200,7 @@ fn a_part_of_a_sum_pays_for_the_sizes_there_are() {
         (SumPart::AllButLast, false, true),
     ] {
         let known = |beside: &[usize]| found(&[], beside, part).map(|found| found.0);
-        let expected = |known: bool| known.then(|| Kind::PartOfSum { dim: "m".to_owned(), part });
+        let expected = |known: bool| known.then(|| part_of_m(part));
         assert_eq!((known(&[1]), known(&[3])), (expected(one), expected(fewer)));
     }
 }
@@ -227,7 +227,7 @@ fn one_state_has_no_range() {
 }
 
 #[test]
-fn the_size_of_a_term_follows_products_and_that_of_an_offset_nothing() {
+fn the_sizes_of_a_term_and_of_an_offset_follow_products() {
     let terms = |states: &[Evidence]| named(states, |p, out| shapes::term_candidates(p, true, out));
     let follows = |f: fn(f64, f64) -> f64| match terms(&sized(&SIZES, |g, w, m, n| {
         g - 0.7 * f(m, n) * w
@@ -239,7 +239,36 @@ fn the_size_of_a_term_follows_products_and_that_of_an_offset_nothing() {
     assert_eq!(follows(|m, n| m / n), "-0.7 m/n");
     assert_eq!(follows(|m, _| m), "-0.7 m");
     let kind = terms(&sized(&SIZES, |g, _, m, _| g + 0.7 / m));
-    assert!(matches!(kind, Some(Kind::ConstantOffset { range: Some(_), .. })), "{kind:?}");
+    let Some(Kind::ConstantOffset { offset, follows: Some(f), range: None, .. }) = kind else {
+        panic!("{kind:?}")
+    };
+    close(offset, 0.7 / 5.0, 1e-9);
+    assert_eq!(f.to_string(), "0.7/m");
+}
+
+#[test]
+fn a_sign_is_told_from_a_constant_by_parameters_of_both() {
+    // One parameter, and half of m missing in its derivative.
+    let of = |parameter: fn(f64) -> f64, fault: fn(f64, f64) -> f64| {
+        let states: Vec<Evidence> = [1_usize, 3, 4, 6, 8]
+            .into_iter()
+            .enumerate()
+            .map(|(s, m)| {
+                let (n, w) = (number(40 + s), parameter(number(80 + s)));
+                let mut evidence =
+                    state(&[("w", &[])], &[("m", m)], &[n - 0.5 * fault(m as f64, w)], &[n]);
+                evidence.primal = vec![w];
+                evidence
+            })
+            .collect();
+        diagnose(&states).to_string()
+    };
+    let constant = "constant offset in w: -m/2 in each component";
+    assert_eq!(of(f64::abs, |m, _| m), constant);
+    assert_eq!(of(|w| -w.abs(), |m, _| m), constant);
+    assert_eq!(of(|w| w, |m, _| m), constant);
+    let sign = "missing term proportional to the sign of the parameter w (+";
+    assert!(of(|w| w, |m, w| m * w.signum()).starts_with(sign));
 }
 
 #[test]
@@ -855,7 +884,7 @@ fn the_clearer_of_training_and_size_is_said() {
         let right = (4..10).map(|s| at(&[("m", 5 + s)], usize::from(s == 4), false, s));
         kind_of(&wrong.chain(right).collect::<Vec<_>>())
     };
-    let only = Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::Equal(1), own: false };
+    let only = Kind::OnlyAtSize { dim: "m".to_owned(), values: Sizes::Equal(1) };
     assert_eq!(of(1), only);
     // A size that is free to choose says less.
     assert_eq!(of(4), Kind::OnlyAfterTraining);
@@ -874,7 +903,7 @@ fn sizes_that_meet_set_nothing_apart() {
             .collect();
         kind_of(&states)
     };
-    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values, own: false };
+    let only = |values| Kind::OnlyAtSize { dim: "m".to_owned(), values };
     let (low, high) = ([1, 2, 2, 1, 2], [4, 5, 6, 7, 3]);
     assert_eq!(of(&high, &low, 0), only(Sizes::AtLeast(3)));
     assert_eq!(of(&high, &[1, 2, 3, 1, 2], 0), Kind::Unknown);
@@ -882,39 +911,6 @@ fn sizes_that_meet_set_nothing_apart() {
     assert_eq!(of(&low, &[4, 5, 6, 7, 2], 0), Kind::Unknown);
     // One of four sizes may do so by chance.
     assert_eq!(of(&high, &low, 3), Kind::Unknown);
-}
-
-#[test]
-fn a_size_is_the_blocks_own_or_one_that_is_summed_over() {
-    let own_of = |m_first: bool, shape: &dyn Fn(usize) -> Vec<usize>| {
-        let sizes =
-            [(1, true), (1, true), (1, true), (2, false), (3, false), (4, false), (7, false)];
-        let states: Vec<Evidence> = sizes
-            .into_iter()
-            .enumerate()
-            .map(|(s, (m, wrong))| {
-                let shape = shape(m);
-                let count = shape.iter().product();
-                let n: Vec<f64> = (0..count).map(|k| number(100 * s + k)).collect();
-                let g: Vec<f64> = match wrong {
-                    true => (0..count).map(|k| number(5000 + 100 * s + k)).collect(),
-                    false => n.clone(),
-                };
-                let dims = [("m", m), ("n", 9)];
-                let dims = if m_first { dims } else { [dims[1], dims[0]] };
-                state(&[("w", &shape)], &dims, &g, &n)
-            })
-            .collect();
-        match kind_of(&states) {
-            Kind::OnlyAtSize { dim, own, .. } => (dim, own),
-            kind => panic!("{kind:?}"),
-        }
-    };
-    for first in [true, false] {
-        assert_eq!(own_of(first, &|m| vec![5, m]), ("m".to_owned(), true));
-        assert_eq!(own_of(first, &|_| vec![5, 2]), ("m".to_owned(), false));
-        assert_eq!(own_of(first, &|_| vec![9]), ("m".to_owned(), false));
-    }
 }
 
 #[test]
@@ -927,7 +923,8 @@ fn kinds_with_a_range_or_a_noise_are_the_same_within_it() {
     };
     assert!(same_kind(&ranged(1.0, 2.0), &ranged(0.5, 3.0)));
     assert!(!same_kind(&ranged(1.0, 2.0), &shapes::scaled(1.5, 0.0, Vec::new())));
-    let offset = |offset| Kind::ConstantOffset { offset, uncertainty: 0.0, range: None };
+    let offset =
+        |offset| Kind::ConstantOffset { offset, uncertainty: 0.0, follows: None, range: None };
     assert!(same_kind(&offset(0.3), &offset(0.300_02)));
     assert!(!same_kind(&offset(0.3), &offset(0.3001)));
 }
