@@ -3,6 +3,7 @@
 use super::*;
 use crate::random;
 
+mod jumps;
 mod limits;
 
 /// A function of one variable around a point.
