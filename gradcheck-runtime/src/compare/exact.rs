@@ -1449,9 +1449,12 @@ mod tests {
         assert_eq!(doubt([0.0, 0.0], [0.0, 0.0]), Some(ROUNDS));
     }
 
-    /// Components to be judged aside and those disputed, or nothing if the tape is refuted, where
+    /// Components to be judged aside, and those disputed.
+    type Asked = (Vec<usize>, Vec<usize>);
+
+    /// What is to be judged aside, or nothing if the tape is refuted, where
     /// both are suspects of a gradient that is three halves of the right one.
-    fn confirmed(recorded: &Recorded) -> (Option<(Vec<usize>, Vec<usize>)>, Vec<Verdict>) {
+    fn confirmed(recorded: &Recorded) -> (Option<Asked>, Vec<Verdict>) {
         let scene = Scene::new(&[2.5, -0.25]);
         let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
             let suspects = Suspects { wrong: vec![0, 1], excused: Vec::new(), own: vec![0.0; 2] };
@@ -1521,7 +1524,8 @@ mod tests {
     #[test]
     fn a_step_is_no_doubt_and_a_tie_is_one() {
         use num_traits::Float as _;
-        let noticed = |forwards: (fn(&Vec<f64>) -> f64, fn(&Vec<Var>) -> Var)| {
+        type Forwards = (fn(&Vec<f64>) -> f64, fn(&Vec<Var>) -> Var);
+        let noticed = |forwards: Forwards| {
             on_tape(&[2.5, 2.5], forwards, |on_tape, state| {
                 let recorded = on_tape.record(state).expect("it runs").expect("on the tape");
                 (recorded.stepped, recorded.doubt.map(|note| note.event))
