@@ -3,6 +3,7 @@
 use super::*;
 use crate::random;
 
+mod doubts;
 mod jumps;
 mod limits;
 
