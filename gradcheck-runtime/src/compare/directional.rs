@@ -807,9 +807,8 @@ impl Search {
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
-        let Noise { level, ratio } = self.bench.noise[0];
-        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
-            + AGAIN * rung.noise / entry.abs();
+        // Of the first step's curvature, over the wider one; its own is a hundredth of that.
+        let noise = AGAIN * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
         if y[0] == 0.0 {
             // Flat, or a stair of the forward's rounding.

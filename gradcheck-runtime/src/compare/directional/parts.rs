@@ -343,8 +343,8 @@ fn a_second_step_must_say_the_same() {
     for square in [0.0, 0.02, -0.02] {
         let (numeric, bound) = seen(0.5, square, 0.0, 1e-9).expect("the same");
         close(numeric, 3.0, 1e-6);
-        // Of one side, at a much wider step, twelve roundings; and what the first step's are there.
-        close(bound, (12.0 / 6.0 / AGAIN + AGAIN) * 1e-9, 0.1);
+        // What the first step's roundings are at a much wider one.
+        close(bound, AGAIN * 1e-9, 0.1);
     }
     // The cube adds one at the first step and its square at the second; a hundredth may differ, and
     // is in the bound.
@@ -360,7 +360,7 @@ fn a_second_step_must_say_the_same() {
     assert!(seen(0.5, 0.024, 0.0, 1e-9).is_some() && seen(0.5, 0.026, 0.0, 1e-9).is_none());
     // Off by ten times what is allowed and the noise: a thousandth of the sum.
     assert!(seen(0.0615, 0.0, 0.0, 1e-9).is_some() && seen(0.059, 0.0, 0.0, 1e-9).is_none());
-    let noise = (12.0 / 6.0 / AGAIN + AGAIN) * 1e-2;
+    let noise = AGAIN * 1e-2;
     assert!(seen(10.0 * noise + 0.09, 0.0, 0.0, 1e-2).is_some());
     assert!(seen(10.0 * noise + 0.06, 0.0, 0.0, 1e-2).is_none());
 }
@@ -712,6 +712,21 @@ fn a_component_costs_the_forwards_it_takes() {
         assert!(search.component(state, evidence, 4) && !search.component(state, evidence, 5));
         assert!(before > 0 && search.spent - 1 == state.forwards - before);
     });
+}
+
+#[test]
+fn after_so_many_that_are_wrong_one_more_costs_less() {
+    let spent = |known: usize| {
+        lines(0.5, 4, 1e-6, |search, state, evidence| {
+            let suspect = |component| super::super::Suspect { component, near_kink: false };
+            search.suspects.extend((0..known).map(suspect));
+            assert!(search.component(state, evidence, 4));
+            search.spent
+        })
+    };
+    let most = super::super::CONFIRMED;
+    assert_eq!(spent(0), spent(most - 1));
+    assert!(2 * spent(most) < spent(0), "{} {}", spent(most), spent(0));
 }
 
 #[test]
