@@ -107,47 +107,71 @@ fn in_single_precision_a_gradient_that_is_half_too_large_is_wrong() {
 }
 
 #[test]
-fn what_stands_still_may_hide_the_rounding_of_what_moves() {
-    let hidden = |numeric: f64, reach: f64, stairs: f64, excused: bool| {
-        at_home(
-            |w| w * w,
-            |w| 2.0 * w,
-            |state, _, _| {
-                let direction = state.noise_direction();
-                let mut unseen =
-                    Unseen { direction: &direction, reach, noise: 0.0, stairs: Some(stairs) };
-                unseen.slope(state, 0, numeric, |_| excused)
-            },
-        )
-    };
-    // So many roundings over the parameter's own scale, where nothing moves.
-    let still = STILL * 1e-6 / HOME;
-    let close = |a: f64, b: f64| assert!((a - b).abs() <= 1e-12 * b, "{a} is not {b}");
-    close(hidden(0.0, 1e-6, 0.0, false), still);
-    assert_eq!(hidden(1e-9, 1e-6, 0.0, false), 0.0);
-    // A stair on either side of the widest step, if they are needed as an excuse.
-    let stairs = 2.0 * 1e-3 / (HOME / 32.0);
-    close(hidden(0.0, 1e-6, 1e-3, false), stairs);
-    close(hidden(0.0, 1e-6, 1e-3, true), still);
-    close(hidden(2.5, 1e-6, 1e-3, false), stairs);
-    // The larger of both.
-    close(hidden(0.0, 1.0, 1e-3, false), STILL / HOME);
+fn what_stands_still_does_so_beside_what_the_gradient_says() {
+    assert!(stands_still(2.0, 1.9e-9) && stands_still(-2.0, -1.9e-9) && stands_still(0.0, 0.0));
+    assert!(!stands_still(2.0, 2.1e-9) && !stands_still(0.0, 1e-300));
+}
+
+/// What may be missing from a numeric slope of a square, whose own is two and a half, and how many
+/// have no other across the stairs, with those `before`.
+fn hidden(
+    [analytic, numeric]: [f64; 2],
+    reach: f64,
+    stairs: f64,
+    before: usize,
+    excused: bool,
+) -> (f64, usize) {
+    at_home(
+        |w| w * w,
+        |w| 2.0 * w,
+        |state, _, _| {
+            let direction = state.noise_direction();
+            let mut unseen = Unseen {
+                direction: &direction,
+                reach,
+                noise: 0.0,
+                stairs: Some(stairs),
+                refuted: before,
+            };
+            (unseen.slope(state, 0, [analytic, numeric], |_| excused), unseen.refuted)
+        },
+    )
 }
 
 #[test]
-fn the_rounding_of_what_moves_is_asked_for_where_something_stands_still() {
-    let reach = |numeric: f64| {
-        at_home(
-            |w| 1e3 + w,
-            |_| 1.0,
-            |state, mut evidence, bench| {
-                evidence.numeric[0] = numeric;
-                let direction = state.noise_direction();
-                Unseen::of(state, &direction, &evidence, &bench, &[0]).reach
-            },
-        )
+fn what_stands_still_may_hide_the_rounding_of_what_moves() {
+    let close = |(a, _): (f64, usize), b: f64| {
+        assert!((a - b).abs() <= 1e-12 * b, "{a} is not {b}");
     };
-    assert_eq!(reach(1.0), 0.0);
+    // So many roundings over the parameter's own scale, where nothing moves.
+    let still = STILL * 1e-6 / HOME;
+    close(hidden([2.5, 0.0], 1e-6, 0.0, 0, false), still);
+    assert_eq!(hidden([2.5, 1e-6], 1e-6, 0.0, 0, false).0, 0.0);
+    // A stair on either side of the widest step, if they are needed as an excuse.
+    let stairs = 2.0 * 1e-3 / (HOME / 32.0);
+    close(hidden([2.5, 0.0], 1e-6, 1e-3, 0, true), still);
+    close(hidden([2.5, 0.0], 1e-6, 1e-3, REFUTED, false), stairs);
+    close(hidden([2.5, 2.5], 1e-6, 1e-3, REFUTED, false), stairs);
+    // The larger of both.
+    close(hidden([2.5, 0.0], 1e-3, 1e-3, REFUTED, false), STILL * 1e-3 / HOME);
+    // Across the stairs it may have the gradient's; where it has another, only so many are asked.
+    assert_eq!(hidden([2.5, 2.0], 1e-6, 1e-3, 0, false), (0.5, 0));
+    for (before, after) in [(0, 1), (REFUTED - 1, REFUTED), (REFUTED, REFUTED)] {
+        assert_eq!(hidden([3.5, 2.0], 1e-6, 1e-3, before, false).1, after);
+    }
+    assert_eq!(hidden([3.5, 2.0], 1e-6, 1e-3, 0, true).1, 0);
+}
+
+#[test]
+fn the_rounding_of_what_moves_is_that_of_its_value() {
+    let reach = at_home(
+        |w| 1e3 + w,
+        |_| 1.0,
+        |state, _, bench| {
+            let direction = state.noise_direction();
+            Unseen::of(state, &direction, &bench).reach
+        },
+    );
     let rounding = 0.5 * f64::EPSILON * 1e3;
-    assert!((rounding..2.0 * rounding).contains(&reach(0.0)), "{:e}", reach(0.0));
+    assert!((rounding..2.0 * rounding).contains(&reach), "{reach:e}");
 }
