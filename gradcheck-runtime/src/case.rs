@@ -125,7 +125,7 @@ fn sorted(text: &str) -> String {
         // A struct's fields stand behind its name, in the order of their declaration.
         let is_struct =
             out.trim_end().ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>');
-        if inner.starts_with('"') || inner.len() < 2 {
+        if string {
             out += inner;
         } else if is_struct {
             out += &format!("{{{}}}", sorted(&inner[1..inner.len() - 1]));
@@ -223,14 +223,7 @@ fn without_storage(text: &str) -> Option<String> {
     let (rows, rest) = rest.split_once(", ncols: ")?;
     let (columns, after) = rest.split_once(" }")?;
     // Complex numbers have commas of their own, within braces.
-    let mut depth = 0;
-    let numbers: Vec<&str> = data
-        .split(|c: char| {
-            depth += i32::from(c == '{') - i32::from(c == '}');
-            c == ',' && depth == 0
-        })
-        .map(str::trim)
-        .collect();
+    let numbers: Vec<&str> = entries(data).into_iter().map(str::trim).collect();
     let extent = |extent: &str| extent.strip_prefix("Dyn(")?.strip_suffix(')')?.parse().ok();
     let plain = match (extent(rows), extent(columns)) {
         (Some(rows), Some(columns)) if numbers.len() == rows * columns => {
@@ -335,8 +328,8 @@ impl Draw {
             chunk.copy_from_slice(&random::hash(seed, k as u64).to_le_bytes());
         }
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { failure_persistence: None, ..Config::default() };
-        let mut tree = match strategy.new_tree(&mut TestRunner::new_with_rng(config, rng)) {
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        let mut tree = match strategy.new_tree(&mut runner) {
             Ok(tree) => tree,
             Err(reason) => raise(Failure::NotDrawn {
                 draw: name.to_owned(),
@@ -391,6 +384,7 @@ mod tests {
         let value = (vec![1.090_339_006_551_485_5, -0.25, 1e-30, 12.0], "W1.0903390065514855");
         assert_eq!(shown(&value, 160), "([1.090339, -0.25, 1e-30, 12.0], \"W1.0903390065514855\")");
         assert_eq!(shown(&vec![1.234_567_890_123e-7], 160), "[1.234568e-7]");
+        assert_eq!(shown(&vec![1.234_567_8, 1.234_567_89], 160), "[1.2345678, 1.234568]");
         assert_eq!(shown(&123_456_789_012_u64, 160), "123456789012");
     }
 
@@ -414,6 +408,10 @@ mod tests {
         assert_eq!(of(&format!("({matrix}, {matrix})")), format!("({rows}, {rows})"));
         let complex = "VecStorage { data: [Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }], nrows: Dyn(2), ncols: Const }";
         assert_eq!(of(complex), "[Complex { re: 1.0, im: 2.0 }, Complex { re: 3.0, im: 4.0 }]");
+        // As many as there are, where these are not rows and columns of them.
+        let odd = "VecStorage { data: [1.0, 2.0, 3.0], nrows: Dyn(2), ncols: Dyn(2) }";
+        assert_eq!(of(odd), "[1.0, 2.0, 3.0]");
+        assert_eq!(of("VecStorage { data: [], nrows: Dyn(0), ncols: Dyn(2) }"), "[]");
         // What is cut short, or is something else of that name, stays as it is.
         for other in ["VecStorage { data: [1.0, 2.0", "VecStorage { data: [1.0], nrows: 1 }"] {
             assert_eq!(of(other), other);

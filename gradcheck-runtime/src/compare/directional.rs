@@ -30,7 +30,7 @@ mod parts;
 #[cfg(test)]
 mod rungs;
 
-/// Forwards that finding the wrong components of one state may take.
+/// Forwards that a search for wrong components may take; beyond them it is the block that is wrong.
 const SEARCH: usize = 2_500;
 /// Wrong components that are named; more are a fault of the whole block.
 const NAMED: usize = 64;
@@ -41,11 +41,14 @@ const SAMPLE_OF_WRONG: usize = 96;
 /// Components of these that are measured however dear they are: as many as say what is wrong with
 /// all of a block.
 const ENOUGH: usize = 160;
-/// Parts of a block that are all off before some single components are asked whether the whole
-/// block is wrong, and how many of these must be.
-const ALL_OFF: usize = 8;
+/// Tag of the components that are drawn for a sample.
+const SAMPLED: u64 = 0x7361_6d70;
+/// Single components that are asked whether the whole block is wrong, and how many of these must
+/// be off.
 const ASKED: usize = 8;
 const OF_ASKED: usize = 6;
+/// Steps of a part that is not faint over the usual one: the narrower ones where a kink is within.
+const NARROWER: [f64; 3] = [1.0, 0.0625, 0.003_906_25];
 /// The second step that shows what a component is off by, over the first.
 const AGAIN: f64 = 16.0;
 
@@ -84,6 +87,7 @@ pub(super) fn directional(
         clear: 0,
         narrowest: 0,
         spent: 0,
+        allowed: SEARCH,
         known: Vec::new(),
         is_steady: true,
         curvature: f64::INFINITY,
@@ -101,7 +105,7 @@ pub(super) fn directional(
         while probe < wanted {
             let tag =
                 random::hash(state.seed(), 0x6469_7200 + (b as u64) * 1024 + u64::from(probe));
-            let mut slope = search.slope(state, &evidence, b..b + 1, block.range.clone(), tag);
+            let mut slope = search.slope(state, &evidence, block.range.clone(), tag);
             probe += 1;
             let mut named = false;
             if slope.verdict == Verdict::Wrong {
@@ -125,7 +129,7 @@ pub(super) fn directional(
                 break;
             }
             let off = (slope.analytic - slope.numeric).abs();
-            let is_slight = off <= evidence.tolerance[b] * slope.reference + slope.bound;
+            let is_slight = off <= evidence.tolerance[b] * slope.reference;
             if named || (slope.verdict == Verdict::Wrong && is_slight) {
                 break;
             }
@@ -146,7 +150,7 @@ pub(super) fn directional(
         search.clear = search.narrowest.saturating_sub(1);
         let all = 0..evidence.analytic.len();
         let tag = random::hash(state.seed(), 0x6469_7261);
-        let slope = search.slope(state, &evidence, 0..blocks.len(), all, tag);
+        let slope = search.slope(state, &evidence, all, tag);
         evidence.directions.push(slope);
     }
     let suspects = std::mem::take(&mut search.suspects);
@@ -165,6 +169,8 @@ struct Search {
     /// The narrowest of these.
     narrowest: usize,
     spent: usize,
+    /// Forwards that one search for wrong components may take.
+    allowed: usize,
     /// Components that were found to be off: slopes are taken without that.
     known: Vec<Known>,
     /// No slope has shown more noise than was estimated.
@@ -233,7 +239,6 @@ impl Search {
         &mut self,
         state: &mut State<'_>,
         evidence: &Evidence,
-        blocks: Range<usize>,
         range: Range<usize>,
         tag: u64,
     ) -> Slope {
@@ -242,7 +247,9 @@ impl Search {
         let reference = 2.0 * size;
         let own = self.own(state, reference) + open;
         let precision = evidence.tolerance_of(range.start) * reference;
-        let scale = if blocks.len() == 1 { self.scales[blocks.start] } else { f64::NAN };
+        let block = block_of(&evidence.blocks, range.start);
+        let is_within = range.end <= evidence.blocks[block].range.end;
+        let scale = if is_within { self.scales[block] } else { f64::NAN };
         let found = |verdict, read: Read| Slope {
             range: range.clone(),
             tag,
@@ -258,12 +265,13 @@ impl Search {
         let widest = widest_step(state);
         let first = self.clear.min(RUNGS.len() - 3);
         // About as good as a plain difference at the usual step.
-        let fine = 4.0 * 6.0 * self.bench.noise[0].level / usual_step(state);
+        let fine = 4.0 * self.plain_noise(state);
         let flat = |read: &Read| reference == 0.0 && read.slope == 0.0;
         let agreed = |read: &Read| match read.bound <= precision || flat(read) {
             true => Verdict::Agrees,
             false => Verdict::Undecided,
         };
+        let by_bound = |a: &Read, b: &Read| a.bound.total_cmp(&b.bound);
         let mut loose: Option<Read> = None;
         let (mut flat_steps, mut unsteady) = (0, 0.0_f64);
         let mut crowded = false;
@@ -301,17 +309,14 @@ impl Search {
             let read = before.as_ref().map(|(wider, _)| rung.extrapolated(wider));
             let agrees = |read: &Read| (analytic - read.slope).abs() <= read.bound + own;
             let agreeing = [Some(plain), read].into_iter().flatten().filter(agrees);
-            if let Some(agreeing) = agreeing.min_by(|a, b| a.bound.total_cmp(&b.bound)) {
+            if let Some(agreeing) = agreeing.min_by(by_bound) {
                 // A bound that a kink has widened hides what a narrower step will show.
                 if agreeing.bound <= fine || k + 1 == RUNGS.len() {
                     let needs_wider = agreeing.slope != rung.slope;
                     self.clear_from(k - usize::from(needs_wider));
                     return found(agreed(&agreeing), agreeing);
                 }
-                let closest = loose.get_or_insert(agreeing);
-                if agreeing.bound < closest.bound {
-                    *closest = agreeing;
-                }
+                loose = loose.into_iter().chain([agreeing]).min_by(by_bound);
             }
             if let (Some(read), Some((wider, earlier))) = (read, &before) {
                 let off = analytic - read.slope;
@@ -393,7 +398,7 @@ impl Search {
             });
         let spread = high - low;
         let off = low.abs().max(high.abs());
-        let persists = low * high > 0.0 && spread <= 0.5 * off;
+        let persists = low.signum() == high.signum() && spread <= 0.5 * off;
         let kinked = narrow.iter().any(|read| read.jump > CLEAN * off + read.unsure);
         let verdict = match persists {
             true if kinked => Verdict::Kink,
@@ -438,25 +443,21 @@ impl Search {
         let off = slope.analytic - slope.numeric;
         let own = self.own(state, slope.reference);
         let precision = evidence.tolerance_of(slope.range.start) * slope.reference;
-        let mut excused: Option<Slope> = None;
-        for ratio in RUNGS {
-            let Some(rung) = self.rung(state, &ray, widest_step(state) * ratio) else { continue };
+        let excused = RUNGS.iter().filter_map(|ratio| {
+            let rung = self.rung(state, &ray, widest_step(state) * ratio)?;
             let here = slope.analytic - rung.slope;
             if here.abs().max(rung.noise) >= 0.5 * off.abs() || rung.is_flat {
-                continue;
+                return None;
             }
             let bound = rung.noise + own;
-            let found = match here.abs() <= bound && bound <= precision {
+            Some(match here.abs() <= bound && bound <= precision {
                 true => {
                     Slope { numeric: rung.slope, bound, verdict: Verdict::Agrees, ..slope.clone() }
                 }
                 false => Slope { bound: off.abs(), verdict: Verdict::Undecided, ..slope.clone() },
-            };
-            if excused.as_ref().is_none_or(|excused| found.bound < excused.bound) {
-                excused = Some(found);
-            }
-        }
-        excused
+            })
+        });
+        excused.min_by(|a, b| a.bound.total_cmp(&b.bound))
     }
 
     /// The user's own rounding, summed along a direction on which slopes have such a size.
@@ -478,7 +479,7 @@ impl Search {
         for trial in 0..3 {
             let Ok((home, gradient)) = state.move_aside(trial) else { continue };
             let mut there = Evidence { analytic: Arc::new(gradient), ..evidence.clone() };
-            let slope = self.slope(state, &there, block..block + 1, range.clone(), tag);
+            let slope = self.slope(state, &there, range.clone(), tag);
             verdict = slope.verdict;
             let mut named = Vec::new();
             if verdict == Verdict::Wrong {
@@ -521,6 +522,11 @@ impl Search {
         }
     }
 
+    /// The noise of a central difference at the usual step.
+    fn plain_noise(&self, state: &State<'_>) -> f64 {
+        6.0 * self.bench.noise[0].level / usual_step(state)
+    }
+
     /// One central difference along a direction.
     fn rung(&mut self, state: &mut State<'_>, ray: &Ray, step: f64) -> Option<Rung> {
         let (mut y, mut floor) = ([0.0], [0.0]);
@@ -558,11 +564,13 @@ impl Search {
             let read = self.rung(state, &ray, widest * RUNGS[2])?.extrapolated(&wide);
             return Some(Gauged { off: analytic - read.slope, bound: read.bound + open });
         }
-        let mut step = match faint {
-            true => widest * RUNGS[self.clear],
-            false => usual_step(state),
+        let (first, narrower): (f64, &[f64]) = match faint {
+            true => (widest * RUNGS[self.clear], &[1.0]),
+            false => (usual_step(state), &NARROWER),
         };
-        loop {
+        let mut kinked = None;
+        for ratio in narrower {
+            let step = first * ratio;
             let rung = self.rung(state, &ray, step)?;
             let smooth = 30.0 * self.curvature * step + 4.0 * rung.noise;
             let (off, bound) = (analytic - rung.slope, rung.noise + open);
@@ -570,11 +578,9 @@ impl Search {
                 return Some(Gauged { off, bound });
             }
             // A kink within the step, which shifts the difference by up to half the gap.
-            if step < 0.01 * usual_step(state) || faint {
-                return Some(Gauged { off, bound: bound + 0.5 * rung.gap.abs() });
-            }
-            step /= 16.0;
+            kinked = Some(Gauged { off, bound: bound + 0.5 * rung.gap.abs() });
         }
+        kinked
     }
 
     /// The analytic slope along a direction without what is known to be off, the bound of what is
@@ -599,8 +605,8 @@ impl Search {
         slope: &Slope,
     ) {
         self.known.clear();
-        let (mut left, begun) = (slope.clone(), self.spent);
-        while left.verdict == Verdict::Wrong && self.spent - begun <= SEARCH {
+        let mut left = slope.clone();
+        while left.verdict == Verdict::Wrong {
             let before = self.known.len();
             match self.split(state, evidence, &left) {
                 Ended::Found { is_all } if !is_all && self.known.len() > before => {}
@@ -611,7 +617,7 @@ impl Search {
                 }
             }
             // Large ones hide faint ones: the same slope without what has a name.
-            left = self.slope(state, evidence, block..block + 1, slope.range.clone(), slope.tag);
+            left = self.slope(state, evidence, slope.range.clone(), slope.tag);
         }
         self.known.clear();
     }
@@ -624,30 +630,22 @@ impl Search {
     /// by itself like all others.
     fn split(&mut self, state: &mut State<'_>, evidence: &mut Evidence, slope: &Slope) -> Ended {
         let (range, begun) = (slope.range.clone(), self.spent);
-        let faint = {
-            let usual = 6.0 * self.bench.noise[0].level / usual_step(state);
-            (slope.analytic - slope.numeric).abs() < 50.0 * usual
-        };
+        let faint = (slope.analytic - slope.numeric).abs() < 50.0 * self.plain_noise(state);
         let tags = [slope.tag, random::hash(slope.tag, 0x6f74_6865)];
         let block = block_of(&evidence.blocks, range.start);
-        let second = self.slope(state, evidence, block..block + 1, range.clone(), tags[1]);
+        let second = self.slope(state, evidence, range.clone(), tags[1]);
         let [first, second] =
             [slope, &second].map(|slope| self.sharp(state, evidence, slope, faint));
         let whole = Off { range: range.clone(), by: [first, second] };
-        let (mut open, mut asked) = (vec![whole], false);
+        if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
+            return Ended::Dense;
+        }
+        let mut open = vec![whole];
         let before = self.known.len();
         while let Some(at) = widest(&open) {
-            // Off nearly everywhere: a fault of the block, not of some components.
-            let covered: usize = open.iter().map(|o| o.range.len()).sum();
-            let dense = open.len() > 2 * NAMED && 2 * covered > range.len();
-            if dense || self.known.len() > NAMED || self.spent - begun > SEARCH {
+            // Every set has one that is wrong, at least.
+            if self.known.len() + open.len() > NAMED || self.spent - begun > self.allowed {
                 return Ended::Dense;
-            }
-            if open.len() >= ALL_OFF && covered == range.len() && range.len() > 64 && !asked {
-                asked = true;
-                if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
-                    return Ended::Dense;
-                }
             }
             let mut off = open.swap_remove(at);
             if off.is_of_one_direction() {
@@ -745,7 +743,7 @@ impl Search {
         faint: bool,
     ) -> bool {
         let mut off = 0;
-        for k in 0..ASKED {
+        for k in 0..ASKED.min(range.len()) {
             let i = drawn(state, range.clone(), 0x6465_6e73, k);
             if let Some(gauged) = self.part(state, evidence, i..i + 1, tag, faint) {
                 off += usize::from(gauged.is_off());
@@ -784,8 +782,7 @@ impl Search {
         self.component(state, evidence, i);
         let (error, bound) = (g - evidence.numeric[i], evidence.bound[i]);
         // Not so if it is NaN.
-        let is_off = error.abs() > bound;
-        is_off.then(|| {
+        Gauged { off: error, bound }.is_off().then(|| {
             self.known.push(Known { component: i, error, bound });
             error
         })
@@ -818,9 +815,8 @@ impl Search {
         if line.sample(step, &mut y, &mut floor).is_none() {
             return false;
         }
-        let Noise { level, ratio } = self.bench.noise[0];
-        let noise = 12.0 * level.max(ratio * floor[0]) / (step * entry.abs())
-            + AGAIN * rung.noise / entry.abs();
+        // Of the first step's curvature, over the wider one; its own is a hundredth of that.
+        let noise = AGAIN * rung.noise / entry.abs();
         let curved = 0.5 * step * rung.gap / rung.step;
         if y[0] == 0.0 {
             // Flat, or a stair of the forward's rounding.
@@ -949,9 +945,9 @@ impl Search {
             _ => 0,
         };
         for k in 0..SAMPLE_OF_WRONG {
-            let mut i = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k);
+            let mut i = drawn(state, range.clone(), SAMPLED, k);
             if rows > 0 && k % 2 == 1 {
-                let pair = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k - 1);
+                let pair = drawn(state, range.clone(), SAMPLED, k - 1);
                 let (row, column) = ((pair - range.start) / rows, (pair - range.start) % rows);
                 i = range.start + column * rows + row;
             }
@@ -972,7 +968,7 @@ impl Search {
     ) {
         let range = evidence.blocks[block].range.clone();
         for k in 0..count.min(range.len()) {
-            let i = drawn(state, range.clone(), 0x7361_6d70 + block as u64, k);
+            let i = drawn(state, range.clone(), SAMPLED, k);
             if evidence.bound[i].is_infinite() {
                 self.component(state, evidence, i);
             }
@@ -984,9 +980,10 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A component of a range, drawn at random.
+/// A component of a range, drawn at random; others of another range.
 fn drawn(state: &State<'_>, range: Range<usize>, tag: u64, k: usize) -> usize {
-    let draw = random::unit(random::hash(state.seed(), tag), k as u64);
+    let own = random::hash(random::hash(state.seed(), tag), range.start as u64);
+    let draw = random::unit(own, k as u64);
     range.start + (draw * range.len() as f64) as usize
 }
 

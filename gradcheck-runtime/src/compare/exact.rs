@@ -673,7 +673,8 @@ impl OnTape<'_> {
     fn rounding(&mut self, state: &mut State<'_>, recorded: &Recorded) -> Vec<f64> {
         let mut seen = vec![0.0_f64; recorded.derivative.len()];
         for number in 0..SHAKEN {
-            Tape::shake(random::hash(state.seed(), 0x7368_616b + number).max(1));
+            let own = random::hash(random::hash(state.seed(), 0x7368_616b), number);
+            Tape::shake(own.max(1));
             let run = self.run(state);
             let ids = run.ok().and_then(Result::ok).and_then(|probe| probe.tape_ids);
             let ids = ids.filter(|ids| ids.len() == recorded.ids.len());
@@ -1097,6 +1098,8 @@ mod tests {
         at: Vec<f64>,
         /// Derivatives on the tape are so many times too large.
         tape: f64,
+        /// A term that comes and goes on the tape: of its rounding the bounds are made.
+        blur: f64,
         /// Whether the tape met a tie at the state.
         tied: bool,
         verdict: Verdict,
@@ -1109,6 +1112,7 @@ mod tests {
             Scene {
                 at: at.to_vec(),
                 tape: 1.0,
+                blur: 0.0,
                 tied: false,
                 verdict: Verdict::Undecided,
                 excused: Vec::new(),
@@ -1122,7 +1126,7 @@ mod tests {
             gradient: impl Fn(usize, f64) -> f64,
             act: impl FnOnce(Aside<'_, '_>, &mut State<'_>, &mut Evidence) -> T,
         ) -> (T, Evidence) {
-            let (mut w, tape) = (self.at.clone(), self.tape);
+            let (mut w, tape, blur) = (self.at.clone(), self.tape, self.blur);
             let mut on_tape: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
             let count = w.len();
             let session = Box::new(Here {
@@ -1138,7 +1142,8 @@ mod tests {
                 forward: move |w: &Vec<Var>| {
                     w.iter().fold(Var::from(0.0), |sum, &w| {
                         let (own, value) = (w * w, w.value() * w.value());
-                        sum + own * Var::from(tape) + Var::from(value - tape * value)
+                        let own = own * Var::from(tape) + Var::from(value - tape * value);
+                        sum + (own + w * Var::from(blur) - w * Var::from(blur))
                     })
                 },
                 gradient: |_: &Vec<Var>| 0.0,
@@ -1376,5 +1381,232 @@ mod tests {
             aside.on_tape.rounding(state, &recorded)
         };
         assert_eq!(scene.play(|_, w| 2.0 * w, act).0, [f64::INFINITY; 2]);
+    }
+
+    // ---- Doubt, and what differences confirm ----------------------------------------------------
+
+    /// What the tape is said to have recorded of two components.
+    fn recorded(derivative: [f64; 2], bound: f64) -> Recorded {
+        Recorded {
+            derivative: derivative.to_vec(),
+            bound: vec![bound; 2],
+            ids: Vec::new(),
+            doubt: None,
+            stepped: false,
+        }
+    }
+
+    const TIE: Note = Note { event: Event::Tie, operation: "max", value: 0.0 };
+
+    #[test]
+    fn a_slope_is_held_against_a_plain_difference_to_five_digits() {
+        let scene = Scene::new(&[2.5, -0.25]);
+        for size in [1e-2, 1.0, 1e2] {
+            let act = |_: Aside<'_, '_>, state: &mut State<'_>, _: &mut Evidence| {
+                // A direction along which the slope is of such a size.
+                let direction = Ray::listed(vec![size / 5.0, 0.0]);
+                [0.99, 1.01, -0.99, -1.01].map(|part| {
+                    let slope = size * (1.0 + 1e-5 * part);
+                    is_slope(state, &direction, &[slope])
+                })
+            };
+            assert_eq!(scene.play(|_, w| 2.0 * w, act).0, [true, false, true, false], "{size}");
+        }
+    }
+
+    #[test]
+    fn a_difference_refutes_what_the_tape_claims_to_know() {
+        let doubt = |recorded: &Recorded| {
+            Scene::new(&[2.5, -0.25])
+                .play(
+                    |_, w| 2.0 * w,
+                    |aside, state, _| reason_to_doubt(state, aside.settings, recorded),
+                )
+                .0
+        };
+        assert_eq!(doubt(&recorded([5.0, -0.5], 1e-9)), None);
+        assert_eq!(doubt(&recorded([5.5, -0.5], 1e-9)), Some(REFUTED));
+        // Within its own bounds it is not refuted, nor where it knows nothing.
+        assert_eq!(doubt(&recorded([5.5, -0.5], 1.0)), None);
+        assert_eq!(doubt(&recorded([f64::NAN, -0.5], 1e-9)), None);
+        assert_eq!(doubt(&recorded([5.5, -0.5], f64::INFINITY)), None);
+    }
+
+    #[test]
+    fn a_forward_that_takes_steps_must_have_the_slope_of_its_tape() {
+        let doubt = |at: [f64; 2], derivative: [f64; 2]| {
+            let recorded = Recorded { stepped: true, ..recorded(derivative, 0.0) };
+            Scene::new(&at)
+                .play(
+                    |_, w| 2.0 * w,
+                    |aside, state, _| reason_to_doubt(state, aside.settings, &recorded),
+                )
+                .0
+        };
+        assert_eq!(doubt([2.5, -0.25], [5.0, -0.5]), None);
+        assert_eq!(doubt([2.5, -0.25], [5.5, -0.5]), Some(ROUNDS));
+        // One that stands still has none, on the tape or off it.
+        assert_eq!(doubt([0.0, 0.0], [0.0, 0.0]), Some(ROUNDS));
+    }
+
+    /// Components to be judged aside, and those disputed.
+    type Asked = (Vec<usize>, Vec<usize>);
+
+    /// What is to be judged aside, or nothing if the tape is refuted, where
+    /// both are suspects of a gradient that is three halves of the right one.
+    fn confirmed(recorded: &Recorded) -> (Option<Asked>, Vec<Verdict>) {
+        let scene = Scene::new(&[2.5, -0.25]);
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+            let suspects = Suspects { wrong: vec![0, 1], excused: Vec::new(), own: vec![0.0; 2] };
+            confirm(state, aside.settings, recorded, evidence, &suspects)
+                .map(|near| (near.components, near.disputed))
+        };
+        let (near, evidence) = scene.play(|_, w| 3.0 * w, act);
+        (near, evidence.verdict)
+    }
+
+    #[test]
+    fn a_suspect_is_wrong_unless_a_difference_refutes_the_tape() {
+        let none = || Some((Vec::new(), Vec::new()));
+        assert_eq!(confirmed(&recorded([5.0, -0.5], 1e-9)), (none(), vec![Verdict::Wrong; 2]));
+        assert_eq!(confirmed(&recorded([5.5, -0.5], 1e-9)).0, None);
+        // At a tie the tape may have taken another side: that is judged aside.
+        let tied = Recorded { doubt: Some(TIE), ..recorded([5.5, -0.5], 1e-9) };
+        assert_eq!(confirmed(&tied).0, Some((vec![0], vec![0])));
+        // What the tape does not know is what the difference says, away from kinks.
+        let unknown = recorded([f64::NAN, -0.5], 1e-9);
+        assert_eq!(confirmed(&unknown), (none(), vec![Verdict::Wrong; 2]));
+    }
+
+    #[test]
+    fn one_difference_aside_is_enough() {
+        let forwards = |factor: f64| {
+            let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let before = state.forwards;
+                assert!(aside.judge(state, evidence).expect("it runs everywhere"));
+                state.forwards - before
+            };
+            Scene::new(&[2.5, -0.25]).play(move |_, w| factor * w, act).0
+        };
+        let (right, wrong) = (forwards(2.0), forwards(3.0));
+        let act = |aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+            let before = state.forwards;
+            let there = recorded([5.0, -0.5], 0.0);
+            let analytic = evidence.analytic.to_vec();
+            assert!(!aside.is_refuted(state, &there, &analytic, 0));
+            state.forwards - before
+        };
+        let once = Scene::new(&[2.5, -0.25]).play(|_, w| 2.0 * w, act).0;
+        assert!(wrong > right && wrong - right < 2 * once, "{right} {wrong} {once}");
+    }
+
+    /// A problem and its forward on the tape, both at these parameters.
+    fn on_tape<T>(
+        at: &[f64],
+        forwards: (impl Fn(&Vec<f64>) -> f64, impl Fn(&Vec<Var>) -> Var),
+        act: impl FnOnce(&mut OnTape<'_>, &mut State<'_>) -> T,
+    ) -> T {
+        let mut w = at.to_vec();
+        let mut taped: Vec<Var> = w.iter().map(|&w| Var::from(w)).collect();
+        let session = Box::new(Here {
+            parameters: &mut w,
+            forward: forwards.0,
+            gradient: |w: &Vec<f64>| vec![0.0; w.len()],
+        });
+        let taped =
+            Here { parameters: &mut taped, forward: forwards.1, gradient: |_: &Vec<Var>| 0.0 };
+        let case = crate::case::Case::new(0, 0);
+        let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+        state.examine("w").expect("a function");
+        act(&mut OnTape { session: Box::new(taped), same_draw: true }, &mut state)
+    }
+
+    #[test]
+    fn a_step_is_no_doubt_and_a_tie_is_one() {
+        use num_traits::Float as _;
+        type Forwards = (fn(&Vec<f64>) -> f64, fn(&Vec<Var>) -> Var);
+        let noticed = |forwards: Forwards| {
+            on_tape(&[2.5, 2.5], forwards, |on_tape, state| {
+                let recorded = on_tape.record(state).expect("it runs").expect("on the tape");
+                (recorded.stepped, recorded.doubt.map(|note| note.event))
+            })
+        };
+        assert_eq!(noticed((|w| w[0] * w[1], |w| w[0] * w[1])), (false, None));
+        assert_eq!(noticed((|w| w[0] + w[1].floor(), |w| w[0] + w[1].floor())), (true, None));
+        let tied = noticed((|w| w[0].max(w[1]), |w| w[0].max(w[1])));
+        assert_eq!(tied, (false, Some(Event::Tie)));
+        // Of several the one that says most.
+        let both = noticed((
+            |w| (w[0] - 2.5).abs() + w[0].max(w[1]),
+            |w| (w[0] - 2.5).abs() + w[0].max(w[1]),
+        ));
+        assert_eq!(both, (false, Some(Event::Tie)));
+    }
+
+    #[test]
+    fn a_tape_that_is_full_says_so_and_another_panic_is_the_users() {
+        let run = |cap: usize, falls: bool| {
+            let many = |w: &Vec<f64>| (0..5_000).fold(w[0], |sum, _| sum + w[1]);
+            let taped = move |w: &Vec<Var>| {
+                assert!(!falls, "on the tape alone");
+                (0..5_000).fold(w[0], |sum, _| sum + w[1])
+            };
+            on_tape(&[2.5, 1.5], (many, taped), |on_tape, state| {
+                Tape::reset();
+                let before = Tape::set_cap(cap);
+                let run = on_tape.run(state);
+                Tape::set_cap(before);
+                run.map(|run| run.err())
+            })
+        };
+        assert!(matches!(run(Tape::DEFAULT_CAP, false), Ok(None)));
+        let Ok(Some(reason)) = run(1 << 10, false) else { panic!("it does not fit") };
+        assert!(reason.contains("outgrows"), "{reason}");
+        let Err(failure) = run(Tape::DEFAULT_CAP, true) else { panic!("it panics") };
+        assert!(failure.to_string().contains("on the tape alone"), "{failure}");
+    }
+
+    #[test]
+    fn a_line_has_one_component_where_outputs_are_contracted() {
+        let eval = |w: Vec<f64>, probe: &mut Probe| {
+            if let Some(dy) = probe.cotangent(vec![w[0] + w[1], w[0] * w[1], w[1]]) {
+                probe.gradient(vec![dy[0] + dy[1] * w[1], dy[0] + dy[1] * w[0] + dy[2]]);
+            }
+            w
+        };
+        let wrt = |w: &mut Vec<f64>, places: &mut Places<'_>| places.place("w", w);
+        let contracted = problem(|_: &mut Draw| vec![0.7, 1.9], wrt, eval);
+        let case = crate::case::Case::new(0, 0);
+        let mut state =
+            State::draw(contracted.session(), &case, Convention::default()).expect("a state");
+        state.examine("w").expect("a function");
+        assert_eq!((state.form, state.outputs_count()), (Form::Gradient, 3));
+        assert_eq!(Line::Coordinate(1).components(&state), [1]);
+    }
+
+    #[test]
+    fn aside_the_bound_of_the_tape_is_allowed_for() {
+        // Whether it is far off, and right, where it is off by so many bounds of the tape, and so
+        // many roundings of the formula, more than a thousandth of the sum.
+        let look = |blur: f64, bounds: f64, roundings: f64| {
+            let scene = Scene { blur, ..Scene::new(&[2.5]) };
+            let act = |mut aside: Aside<'_, '_>, state: &mut State<'_>, evidence: &mut Evidence| {
+                let there = aside.on_tape.record(state).expect("it runs").expect("on the tape");
+                let own = own_rounding(state, &there, &evidence.analytic, &[0])[0];
+                let off = (10e-3 + bounds * there.bound[0] + roundings * own) / (1.0 - 1e-3);
+                let mut right = vec![false];
+                let (_, far) =
+                    aside.look(state, evidence, &[5.0 + off], &mut right).expect("on the tape");
+                (!far.is_empty(), right[0])
+            };
+            scene.play(|_, w| 2.0 * w, act).0
+        };
+        // A bound below what is allowed: right up to both.
+        assert_eq!(look(1e13, 0.9, 0.0), (false, true));
+        assert_eq!(look(1e13, 1.1, 0.0), (false, false));
+        // A bound above it: neither right nor far up to both and the rounding.
+        assert_eq!(look(1e14, 0.0, 0.0), (false, false));
+        assert_eq!(look(1e14, 0.5, 1.0), (false, false));
+        assert_eq!(look(1e14, 1.5, 1.0), (true, false));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::evidence::{Block, Column};
 
+mod acquitted;
 mod states;
 
 const TOLERANCE: f64 = 1e-3;

@@ -59,7 +59,7 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = match self.shift {
             0 => self.dim.clone(),
-            s if s < 0 => format!("({} - {})", self.dim, -s),
+            s if s.is_negative() => format!("({} - {})", self.dim, -s),
             s => format!("({} + {s})", self.dim),
         };
         match self.halves.abs() {
@@ -84,13 +84,13 @@ impl fmt::Display for Follows {
             above.push(digits(self.number.abs(), 4));
         }
         for term in &self.terms {
-            let side = if term.halves > 0 { &mut above } else { &mut below };
+            let side = if term.halves.is_positive() { &mut above } else { &mut below };
             side.push(term.to_string());
         }
         if above.is_empty() {
             above.push("1".to_owned());
         }
-        let sign = if self.number < 0.0 { "-" } else { "" };
+        let sign = if self.number.is_sign_negative() { "-" } else { "" };
         write!(f, "{sign}{}", above.join(" "))?;
         match below.as_slice() {
             [] => Ok(()),
@@ -276,7 +276,11 @@ pub(super) fn scaled_words(
             [t] if t.halves == -2 && t.shift == 0 => {
                 format!("is it divided by {} once too often?", t.dim)
             }
-            terms if terms.iter().all(|t| t.halves > 0 && t.halves != 1 && t.shift == 0) => {
+            terms
+                if terms
+                    .iter()
+                    .all(|t| t.halves.is_positive() && t.halves != 1 && t.shift == 0) =>
+            {
                 let inverse = Follows {
                     number: 1.0,
                     terms: terms.iter().map(|t| Term { halves: -t.halves, ..t.clone() }).collect(),
@@ -433,7 +437,7 @@ impl Finding {
         else {
             return (String::new(), String::new());
         };
-        let missing = *factor < 0.0;
+        let missing = factor.is_sign_negative();
         let size = match (follows, range) {
             (Some(f), _) => Follows { number: f.number.abs(), terms: f.terms.clone() }.to_string(),
             (None, Some((low, high))) => {
@@ -477,7 +481,7 @@ impl Finding {
                 format!("scaled by {}", known(*factor, *uncertainty))
             }
             Some(Kind::MissingTermProportionalToParameter { factor, uncertainty, .. }) => {
-                let side = if *factor < 0.0 { "missing" } else { "extra" };
+                let side = if factor.is_sign_negative() { "missing" } else { "extra" };
                 let size = known(factor.abs(), *uncertainty);
                 format!("{side} term proportional to the parameter, +{size} times it")
             }

@@ -150,3 +150,58 @@ fn vectors_grow_by_what_they_need() {
     Flat::<_, f64>::new(vec![1.0; 100]).append_to(&mut roomy);
     assert_eq!(roomy.capacity(), 100);
 }
+
+/// Scalars that know no more than one of them at a time.
+struct OneByOne(Vec<f64>);
+
+impl Scalars for OneByOne {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn get(&self, i: usize) -> f64 {
+        self.0[i]
+    }
+    fn append_to(&self, out: &mut Vec<f64>) {
+        out.extend_from_slice(&self.0);
+    }
+    fn roundoff(&self) -> f64 {
+        f64::EPSILON
+    }
+    fn tape_id(&self, _: usize) -> Option<u32> {
+        None
+    }
+    fn is_flat(&self) -> bool {
+        true
+    }
+}
+
+impl ScalarsMut for OneByOne {
+    fn set(&mut self, i: usize, value: f64) {
+        self.0[i] = value;
+    }
+    fn set_all(&mut self, values: &[f64]) {
+        self.0.copy_from_slice(values);
+    }
+}
+
+#[test]
+fn scalars_are_read_and_written_one_by_one_unless_they_know_better() {
+    let mut scalars = OneByOne(vec![0.5, 1.5, 2.5, 3.5]);
+    let mut shown = Vec::new();
+    scalars.in_pieces(&mut |start, piece| shown.push((start, piece.to_vec())));
+    assert_eq!(shown, [(0, vec![0.5]), (1, vec![1.5]), (2, vec![2.5]), (3, vec![3.5])]);
+    assert!(!scalars.is_complex());
+    scalars.set_range(1..3, &mut |start, place| place.fill(10.0 * start as f64));
+    assert_eq!(scalars.0, [0.5, 10.0, 20.0, 3.5]);
+}
+
+#[test]
+fn room_is_made_where_there_is_none() {
+    let mut values = Vec::with_capacity(1_000);
+    values.resize(900, 0.0);
+    let room = values.capacity() - values.len();
+    make_room(&mut values, room);
+    assert_eq!(values.capacity() - values.len(), room, "there is as much as is asked for");
+    make_room(&mut values, room + 1);
+    assert!(values.capacity() - values.len() > room);
+}

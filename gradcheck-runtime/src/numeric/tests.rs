@@ -3,6 +3,8 @@
 use super::*;
 use crate::random;
 
+mod doubts;
+mod jumps;
 mod limits;
 
 /// A function of one variable around a point.

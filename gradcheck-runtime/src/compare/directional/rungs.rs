@@ -39,7 +39,7 @@ fn found(case: Asked, steps: &Steps) -> (Slope, usize) {
 fn searched(case: Asked, steps: &Steps) -> (Slope, Search) {
     let mut slope = None;
     let search = with_steps(case, steps, |search, state, evidence| {
-        let mut found = search.slope(state, evidence, 0..1, 0..1, TAG);
+        let mut found = search.slope(state, evidence, 0..1, TAG);
         let reference = 2.0 * case.analytic.abs();
         assert!((found.analytic - case.analytic).abs() <= 1e-15 * case.analytic.abs());
         assert!((found.reference - reference).abs() <= 1e-15 * reference);
@@ -98,6 +98,7 @@ pub(super) fn search(state: &mut State<'_>, settings: &Settings, level: f64) -> 
         clear: 0,
         narrowest: 0,
         spent: 0,
+        allowed: SEARCH,
         known: Vec::new(),
         is_steady: true,
         curvature: f64::INFINITY,
@@ -467,6 +468,8 @@ fn what_is_off_at_some_steps_alone_is_excused() {
     open(excused(quiet, 2.0, &at(3, -0.49, 1.0)));
     assert!(excused(quiet, 2.0, &at(3, 0.51, 1.0)).is_none());
     assert!(excused(quiet, 2.0, &at(3, -0.51, 1.0)).is_none());
+    assert!(excused(quiet, -1.0, &at(3, 1.9, 4.0)).is_some());
+    assert!(excused(quiet, -1.0, &at(3, 2.1, 4.0)).is_none());
     // Noise of half as much tells nothing, nor does a forward that stands still.
     let loud = |noise: f64| Asked { noise, tolerance: 0.1, ..OF_THREE };
     agrees(excused(loud(0.49), 2.0, &at(0, 0.0, 1.0)), 3.0, 0.49);
@@ -481,4 +484,112 @@ fn what_is_off_at_some_steps_alone_is_excused() {
     agrees(excused(quiet, 2.0, &off(by, NO_GAPS)), 3.0, noise / RUNGS[2]);
     (by[2], by[4]) = (1e-3, 0.0);
     agrees(excused(quiet, 2.0, &off(by, NO_GAPS)), 3.0, noise / RUNGS[4]);
+}
+
+/// Slopes in units of the gradient's own rounding, off by so much: with a cubic part that is taken
+/// out by extrapolation, and a bump of that which is taken out of the first two.
+fn rounded(noise: f64, by: f64, cubic: f64, bump: f64) -> (Verdict, f64) {
+    let analytic = 1e13;
+    let own = 16.0 * 0.5 * f64::EPSILON * 2.0 * analytic;
+    let mut off = RUNGS.map(|ratio| by - cubic * ratio * ratio);
+    off[0] -= 3.0 * bump;
+    let steps = off.map(|off| (analytic - off * own, 0.0));
+    let slope = found(Asked { analytic, noise: noise * own, ..OF_THREE }, &steps).0;
+    (slope.verdict, slope.bound / own)
+}
+
+#[test]
+fn the_rounding_of_the_gradient_is_in_the_way_as_noise_is() {
+    // Twenty times both: then nothing hides in the noise of the two steps.
+    let (verdict, bound) = rounded(1.0, 80.0, 0.0, 0.0);
+    assert!(verdict == Verdict::Wrong && (bound - 1.0).abs() < 0.2, "{bound}");
+    let (verdict, bound) = rounded(1.0, 40.0, 0.0, 0.0);
+    assert!(verdict == Verdict::Wrong && (bound - 4.0).abs() < 0.2, "{bound}");
+    // On a smooth piece, a fifth more than both.
+    assert_eq!(rounded(1.0, 5.2, 0.0, 0.0).0, Verdict::Wrong);
+    assert_eq!(rounded(1.0, 4.4, 0.0, 0.0).0, Verdict::Agrees);
+    // By two that are extrapolated, twice both.
+    let twice = |by: f64, bump: f64| rounded(0.05, by, 8.0 * by, bump).0;
+    assert_eq!(twice(4.0, 0.0), Verdict::Wrong);
+    assert_eq!(twice(3.0, 0.0), Verdict::Agrees);
+    // They may differ by a tenth, and by the bounds of both.
+    assert_eq!(twice(5.0, 1.4), Verdict::Wrong);
+    assert_eq!(twice(5.0, 2.0), Verdict::Agrees);
+}
+
+#[test]
+fn a_bound_like_that_of_a_plain_difference_is_enough() {
+    let (widest, usual) = widest_and_usual();
+    let noise = 1e-6;
+    let plain = noise * widest / usual;
+    // What is extrapolated by so much has a fiftieth of it for a bound.
+    let spent = |part: f64| {
+        let mut by = [0.0; COUNT];
+        let taken_out = part * 4.0 * plain / 0.02;
+        by[1] = taken_out;
+        by[0] = by[1] + 3.0 * taken_out;
+        let (slope, search) = searched(Asked { noise, ..OF_THREE }, &off(by, NO_GAPS));
+        assert_eq!(slope.verdict, Verdict::Agrees);
+        (search.spent / 2, search.clear)
+    };
+    // It took the wider step as well.
+    assert_eq!(spent(0.9), (2, 0));
+    assert!(spent(1.1).0 > 2);
+}
+
+#[test]
+fn where_two_steps_are_off_alike_by_extrapolation_alone_their_bound_is_said() {
+    // Apart by more than a twentieth, with gaps that are not smooth.
+    let by = [0.91, 1.0, 0.0, 0.94, 0.0, 0.0, 0.0];
+    let mut gaps = NO_GAPS;
+    (gaps[0], gaps[1]) = (4e-3, 4e-3);
+    let (first, taken_out) = (1.0 + 0.09 / 3.0, 0.06 / 63.0);
+    let second = 0.94 - taken_out;
+    let (slope, _) = found(OF_THREE, &off(by, gaps));
+    is(&slope, Verdict::Wrong, 3.0 - second, first - second + 0.02 * taken_out);
+}
+
+#[test]
+fn a_kink_is_said_of_a_jump_beside_what_the_slope_is_off_by() {
+    // No two steps say the same; at the first narrow one the slope is off by five.
+    let by = [-9.0, 12.0, 0.0, -11.0, 4.0, -7.0, 9.0];
+    let with = |gap: f64| found(OF_THREE, &off(by, [gap; COUNT])).0.verdict;
+    assert_eq!(with(5.2e-3), Verdict::Kink);
+    assert_eq!(with(4.8e-3), Verdict::Undecided);
+    // In the end too: all narrow steps are off by some six, apart by less than half.
+    let growing = [2e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3];
+    let by = [-21.0, 24.0, 3.0, 12.0, 6.0, 4.2, 7.8];
+    assert_eq!(found(OF_THREE, &off(by, growing)).0.verdict, Verdict::Wrong);
+    assert_eq!(found(OF_THREE, &off(by, growing.map(|g| 2.0 * g))).0.verdict, Verdict::Kink);
+}
+
+#[test]
+fn a_jump_within_the_noise_is_none() {
+    let mut steps = off([-3.5, 4.0, 0.0, 0.7, 0.0, 1.3, 0.66], NO_GAPS);
+    // Outside the domain, so that the next step has no neighbour.
+    steps[4].0 = f64::NAN;
+    (steps[5].1, steps[6].1) = (0.07, 0.15);
+    let verdict = |noise: f64| found(Asked { noise, ..OF_THREE }, &steps).0.verdict;
+    assert_eq!(verdict(1e-4), Verdict::Wrong);
+    // The same jump, beside less noise.
+    assert_eq!(verdict(1e-6), Verdict::Kink);
+}
+
+#[test]
+fn where_narrow_steps_stand_still_the_wide_ones_say_nothing() {
+    let mut steps = [(0.0, 0.0); COUNT];
+    (steps[0].0, steps[1].0) = (6.5, -1.0);
+    let slope = found(OF_THREE, &steps).0;
+    assert_eq!((slope.verdict, slope.numeric), (Verdict::Undecided, 0.0));
+    assert_eq!(slope.bound, f64::INFINITY);
+}
+
+#[test]
+fn what_is_not_known_of_an_error_is_in_the_bound_of_a_slope() {
+    with_steps(OF_THREE, &[(3.0, 0.0); COUNT], |search, state, evidence| {
+        search.known = vec![Known { component: 0, error: 0.0, bound: 0.5 }];
+        let slope = search.slope(state, evidence, 0..1, TAG);
+        assert_eq!(slope.verdict, Verdict::Agrees);
+        close(slope.bound, 0.5 * entry(TAG, 0).abs());
+    });
 }
