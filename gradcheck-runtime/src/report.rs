@@ -388,23 +388,25 @@ impl Report {
         };
         if diagnosis.findings.iter().any(|f| open(&f.kind)) || !self.passing.is_empty() {
             // The same draws at other sizes may tell.
-            states.splice(failing..failing, self.beside(checker, 0));
+            states.splice(failing..failing, self.beside(checker, 0, 0));
             diagnosis = diagnose(&states);
         }
-        // Of two slices the last is all but the first; three tell which it is.
-        let either =
-            |kind: &diagnose::Kind| matches!(kind, diagnose::Kind::PartOfSum { or: Some(_), .. });
-        if diagnosis.findings.iter().any(|f| either(&f.kind)) {
-            states.splice(failing..failing, self.beside(checker, 3));
+        // Of two slices the last is all but the first, and what is wrong otherwise may meet either
+        // by chance: others of three or more tell.
+        let is_part = |kind: &diagnose::Kind| matches!(kind, diagnose::Kind::PartOfSum { .. });
+        if diagnosis.findings.iter().any(|f| is_part(&f.kind)) {
+            for others in 0..=2 {
+                states.splice(failing..failing, self.beside(checker, others, 3));
+            }
             diagnosis = diagnose(&states);
         }
         lines(&diagnosis)
     }
 
-    /// The first failing state in which a dimension is `least` or more with each such dimension,
-    /// one at a time, at its least value, one less and one more; no more calls than the check has
-    /// taken so far.
-    fn beside(&self, checker: &Checker<'_>, least: usize) -> Vec<Evidence> {
+    /// A failing state in which a dimension is `least` or more, the first but so many, with each
+    /// such dimension, one at a time, at its least value, one less and one more; no more calls than
+    /// the check has taken so far.
+    fn beside(&self, checker: &Checker<'_>, but: usize, least: usize) -> Vec<Evidence> {
         let judged = self.failing.iter().filter(|(_, state)| state.failure.is_none());
         let cases: Vec<Case> = judged
             .take(BEFORE_TRAINING)
@@ -415,7 +417,8 @@ impl Report {
         let mut states = Vec::new();
         for d in 0..dims.first().map_or(0, Vec::len) {
             let is_large = |dims: &Vec<Dim>| dims.get(d).is_some_and(|dim| dim.value >= least);
-            let Some(at) = dims.iter().position(is_large) else { continue };
+            let mut large = (0..dims.len()).filter(|&at| is_large(&dims[at]));
+            let Some(at) = large.nth(but) else { continue };
             let (case, dim) = (&cases[at], &dims[at][d]);
             let mut sizes = vec![dim.low, dim.value.saturating_sub(1), dim.value + 1];
             sizes.retain(|&size| size != dim.value && (dim.low..=dim.high).contains(&size));

@@ -927,12 +927,11 @@ impl Search {
             let limit = self.spent + SEARCH.max(2 * range.len());
             let count = range.len();
             let step = (1..count).rev().find(|&k| 5 * k <= 3 * count && gcd(k, count) == 1);
-            let mut measured = 0;
-            for i in (0..count).map(|k| range.start + k * step.unwrap_or(1) % count) {
+            for measured in 0..count {
+                let i = range.start + measured * step.unwrap_or(1) % count;
                 if self.spent > limit && measured >= ENOUGH {
                     return;
                 }
-                measured += 1;
                 if evidence.bound[i].is_infinite() && !self.glance(state, evidence, i, tag) {
                     self.component_after(state, evidence, i, ASKED);
                 }

@@ -281,14 +281,18 @@ impl<'a> Part<'a> {
         None
     }
 
-    /// Whether a component shows what one of another state does, up to the ratio of their sizes.
+    /// Whether a component shows what one of another state does, up to the ratio of their sizes:
+    /// also a little later in training.
     fn repeats(&self, c: &Comp, other: &Part<'_>, o: &Comp) -> bool {
+        let near = |a: f64, b: f64| a == b || (a - b).abs() <= 0.01 * a.abs() || a.is_nan();
         let same = |k: f64| {
-            (c.g - k * o.g).abs() <= 1e-14 * c.g.abs()
-                && (c.n - k * o.n).abs() <= c.noise + k * o.noise
+            let within = |a: f64, b: f64| (a - b).abs() <= c.noise + k * o.noise || near(a, b);
+            near(c.g, k * o.g) && within(c.n, k * o.n) && within(c.g - c.n, k * (o.g - o.n))
         };
         let of = |dim: &(String, usize)| Some(other.dim(&dim.0)? / dim.1.max(1) as f64);
-        c.wrong == o.wrong && (same(1.0) || self.evidence.dims.iter().filter_map(of).any(same))
+        c.wrong == o.wrong
+            && near(c.w, o.w)
+            && (same(1.0) || self.evidence.dims.iter().filter_map(of).any(same))
     }
 
     /// The same block with only the wrong components.
@@ -302,19 +306,19 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Finds the components that show the same numbers at the same parameter: a state that was
+/// Finds the components that show nearly the same numbers at nearly the same parameter: a state that was
 /// made simpler, or stands beside another, repeats those of the first where elements do not depend
 /// on each other, and says nothing new. The sizes of two states may divide them: of a mean over m
 /// the same element is 1/m.
 pub(super) fn mark_repeats<'a>(parts: &mut [Part<'a>]) {
-    // By block, position and parameter: the parts, and where in them.
-    type Seen<'a> = HashMap<(&'a str, usize, u64), Vec<(usize, usize)>>;
+    // By block and position: the parts, and where in them.
+    type Seen<'a> = HashMap<(&'a str, usize), Vec<(usize, usize)>>;
     let mut seen = Seen::<'a>::new();
     let mut classes = 0;
     for p in 0..parts.len() {
         for k in 0..parts[p].comps.len() {
             let c = parts[p].comps[k];
-            let earlier = seen.entry((parts[p].id(), c.i, c.w.to_bits())).or_default();
+            let earlier = seen.entry((parts[p].id(), c.i)).or_default();
             let like = earlier
                 .iter()
                 .copied()

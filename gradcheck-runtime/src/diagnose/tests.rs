@@ -369,6 +369,12 @@ fn what_a_simpler_state_repeats_counts_once() {
     assert!(is_scaled(&kind(&[one(1, 1.0, 0), other.clone()])));
     other.primal.clone_from(&sum[0].primal);
     assert!(is_scaled(&kind(&[one(1, 1.0, 0), other])));
+    // A little training on, it is the same again.
+    let mut later = one(1, 1.0, 0);
+    later.primal[0] *= 1.001;
+    later.analytic = Arc::new(vec![1.001 * later.analytic[0]]);
+    later.numeric = vec![1.001 * later.numeric[0]].into();
+    assert_eq!(kind(&[one(1, 1.0, 0), later]), Kind::Unknown);
     // So are other elements of the same state.
     assert!(is_scaled(&kind(&[at(2, 1.0, 0)])));
     // All of them count as often as the state is shown, which is once.
