@@ -41,8 +41,6 @@ const SAMPLE_OF_WRONG: usize = 96;
 /// Components of these that are measured however dear they are: as many as say what is wrong with
 /// all of a block.
 const ENOUGH: usize = 160;
-/// Tag of the components that are drawn for a sample.
-const SAMPLED: u64 = 0x7361_6d70;
 /// Single components that are asked whether the whole block is wrong, and how many of these must
 /// be off.
 const ASKED: usize = 8;
@@ -944,9 +942,9 @@ impl Search {
             _ => 0,
         };
         for k in 0..SAMPLE_OF_WRONG {
-            let mut i = drawn(state, range.clone(), SAMPLED, k);
+            let mut i = drawn(state, range.clone(), sampled(block), k);
             if rows > 0 && k % 2 == 1 {
-                let pair = drawn(state, range.clone(), SAMPLED, k - 1);
+                let pair = drawn(state, range.clone(), sampled(block), k - 1);
                 let (row, column) = ((pair - range.start) / rows, (pair - range.start) % rows);
                 i = range.start + column * rows + row;
             }
@@ -967,7 +965,7 @@ impl Search {
     ) {
         let range = evidence.blocks[block].range.clone();
         for k in 0..count.min(range.len()) {
-            let i = drawn(state, range.clone(), SAMPLED, k);
+            let i = drawn(state, range.clone(), sampled(block), k);
             if evidence.bound[i].is_infinite() {
                 self.component(state, evidence, i);
             }
@@ -979,10 +977,14 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A component of a range, drawn at random; others of another range.
+/// Tag of the components of a block that are drawn for a sample.
+fn sampled(block: usize) -> u64 {
+    random::hash(0x7361_6d70, block as u64)
+}
+
+/// A component of a range, drawn at random.
 fn drawn(state: &State<'_>, range: Range<usize>, tag: u64, k: usize) -> usize {
-    let own = random::hash(random::hash(state.seed(), tag), range.start as u64);
-    let draw = random::unit(own, k as u64);
+    let draw = random::unit(random::hash(state.seed(), tag), k as u64);
     range.start + (draw * range.len() as f64) as usize
 }
 
