@@ -349,7 +349,7 @@ fn acquit(
     let sizes = state.sizes(gradients, effect, &asked);
     let own = state.analytic_bound(&asked, &sizes, effect, inner);
     let rounding = 1e4 * state.primal.roundoff().max(inner);
-    let mut unseen = Unseen::of(state, &direction, bench);
+    let mut unseen = Unseen::of(&direction, bench);
     let scalar = state.form == Form::Gradient;
     let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
     // Exponentials underflow on the way to numbers that do not.
@@ -357,7 +357,7 @@ fn acquit(
     let least = if single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let underflow = UNDERFLOW * least;
     let (mut aside, mut refuted) = (Vec::new(), 0);
-    let mut saturated = Saturated::new(scalar, state.primal.roundoff(), unseen.reach);
+    let mut saturated = Saturated::new(scalar, state.primal.roundoff());
     for (((suspect, (floor, seen)), size), k) in suspects.iter().zip(own).zip(sizes).zip(0..) {
         let i = suspect.component;
         let floor = floor.max(underflow);
@@ -372,8 +372,8 @@ fn acquit(
         };
         let jumps = seen > hidden.max(floor) && seen > rounding * size;
         let own = own.max(hidden);
-        let lost =
-            saturated.rounding(state, &asked, k, (g - d).abs(), |lost| excused(own.max(lost)));
+        let lost = saturated
+            .rounding(state, &mut unseen, &asked, k, (g - d).abs(), |lost| excused(own.max(lost)));
         let own = own.max(lost);
         let excused = excused(own);
         if excused {
@@ -440,8 +440,9 @@ fn stands_still(analytic: f64, numeric: f64) -> bool {
 /// What the forward may do without its showing on the steps along one parameter.
 struct Unseen<'a> {
     direction: &'a Ray,
-    /// Rounding of what the forward is made of, which shows once all parameters have moved.
-    reach: f64,
+    /// Rounding of what the forward is made of, which shows once all parameters have moved, once
+    /// it is asked for: that far away a forward may not end.
+    reach: Option<f64>,
     /// Deviation of the noise around the state.
     noise: f64,
     /// Height of the stairs that it moves in, once it is asked for.
@@ -451,12 +452,19 @@ struct Unseen<'a> {
 }
 
 impl<'a> Unseen<'a> {
-    fn of(state: &mut State<'_>, direction: &'a Ray, bench: &Bench) -> Unseen<'a> {
-        let reach = match state.form {
-            Form::Gradient => numeric::reach(&mut state.along(direction), 0),
-            Form::Jacobian | Form::Tangent => 0.0,
-        };
-        Unseen { direction, reach, noise: bench.noise[0].level, stairs: bench.stairs, refuted: 0 }
+    fn of(direction: &'a Ray, bench: &Bench) -> Unseen<'a> {
+        Unseen {
+            direction,
+            reach: None,
+            noise: bench.noise[0].level,
+            stairs: bench.stairs,
+            refuted: 0,
+        }
+    }
+
+    fn reach(&mut self, state: &mut State<'_>) -> f64 {
+        let look = || numeric::reach(&mut state.along(self.direction), 0);
+        *self.reach.get_or_insert_with(look)
     }
 
     /// How large a slope may be missing from the numeric one of parameter `i`; no more is asked
@@ -469,7 +477,7 @@ impl<'a> Unseen<'a> {
         excused: impl Fn(f64) -> bool,
     ) -> f64 {
         let still = match stands_still(analytic, numeric) {
-            true => STILL * self.reach / state.scale_of(i),
+            true => STILL * self.reach(state) / state.scale_of(i),
             false => 0.0,
         };
         if excused(still) {
@@ -504,9 +512,7 @@ struct Saturated {
     sizes: Option<Vec<f64>>,
     /// Components whose stairs were looked for in vain.
     refuted: usize,
-    /// Rounding of what the forward is made of.
-    reach: f64,
-    /// What the forward has lost by it, once asked for.
+    /// What the forward has lost, once asked for.
     forward: Option<f64>,
 }
 
@@ -515,13 +521,16 @@ impl Saturated {
     const REFUTED: usize = 4;
     /// Roundings of its unsaturated size that a component may be off by.
     const MOST: f64 = 256.0;
+    /// Roundings of the forward, or of one, that a component may do to it over its parameter's
+    /// scale for its being off: what is more is no rounding, and looks for it go far away.
+    const SLIGHT: f64 = 1e6;
     /// Heights of stairs that are roundings, in units of that size's: of one of the terms of a
     /// mean they may be far smaller, and larger where unsaturated terms cancel.
     const STAIRS: std::ops::Range<f64> = 1e-5..64.0;
 
-    fn new(scalar: bool, roundoff: f64, reach: f64) -> Saturated {
+    fn new(scalar: bool, roundoff: f64) -> Saturated {
         let roundoff = scalar.then_some(roundoff);
-        Saturated { roundoff, sizes: None, refuted: 0, reach, forward: None }
+        Saturated { roundoff, sizes: None, refuted: 0, forward: None }
     }
 
     /// The rounding of the component that stands at `k` among those `asked` about, which is off by
@@ -531,12 +540,17 @@ impl Saturated {
     fn rounding(
         &mut self,
         state: &mut State<'_>,
+        unseen: &mut Unseen<'_>,
         asked: &[usize],
         k: usize,
         off: f64,
         excused: impl Fn(f64) -> bool,
     ) -> f64 {
         let Some(roundoff) = self.roundoff.filter(|_| !excused(0.0)) else { return 0.0 };
+        let scale = state.scale_of(asked[k]);
+        if off * scale > Saturated::SLIGHT * roundoff * state.output_size().max(1.0) {
+            return 0.0;
+        }
         let sizes = self.sizes.get_or_insert_with(|| state.sizes_shrunk(asked));
         let heights = |one: f64| Saturated::STAIRS.start * one..Saturated::STAIRS.end * one;
         let (i, one) = (asked[k], roundoff * sizes[k]);
@@ -547,7 +561,7 @@ impl Saturated {
                 return lost;
             }
         }
-        let (reach, scale) = (self.reach, state.scale_of(i));
+        let reach = unseen.reach(state);
         if off * scale > Saturated::MOST * reach {
             return 0.0;
         }

@@ -128,7 +128,7 @@ fn hidden(
             let direction = state.noise_direction();
             let mut unseen = Unseen {
                 direction: &direction,
-                reach,
+                reach: Some(reach),
                 noise: 0.0,
                 stairs: Some(stairs),
                 refuted: before,
@@ -169,7 +169,7 @@ fn the_rounding_of_what_moves_is_that_of_its_value() {
         |_| 1.0,
         |state, _, bench| {
             let direction = state.noise_direction();
-            Unseen::of(state, &direction, &bench).reach
+            Unseen::of(&direction, &bench).reach(state)
         },
     );
     let rounding = 0.5 * f64::EPSILON * 1e3;
