@@ -24,7 +24,7 @@ const FITS: usize = 10_000;
 /// widest of steps, and as many as are allowed for elsewhere.
 const STILL: f64 = 128.0;
 /// Slopes that are none, in smallest normal numbers.
-const UNDERFLOW: f64 = 1e8;
+const UNDERFLOW: f64 = 1e4;
 /// Half widths, in scales of the parameter, over which a gradient's mean is compared with the
 /// difference of the forward.
 const WIDTHS: [f64; 2] = [0.0625, 0.25];
