@@ -201,12 +201,15 @@ pub mod numeric_derivative {
     //! stay apart by more than their bounds at every step, the state is on a kink; g is then accepted
     //! between them, for a derivative does not exist there. Where
     //! several kinks meet, g need not lie between: state and gradient are then moved a
-    //! little aside (about a thousandth of the scale), and judged there.
+    //! little aside (about a thousandth of the scale), and judged there. Where values tie, as in a
+    //! max, the components that share the derivative out among them have one sum on every side, and
+    //! at the state too: the whole to every tie, or nothing to any, is wrong. Whether g follows the
+    //! convention of its own function on a kink is not judged.
     //!
     //! In single precision no step is narrow enough to be free of kinks, and kinks of both signs show
-    //! no gap. Before g is called wrong there, its mean along the parameter is compared with the
-    //! difference of the forward over the same way, a sixteenth and a quarter of the scale to both
-    //! sides: they are one number where the gradient is right around the state, kinks or none (the
+    //! no gap. Before g is called wrong there, its means along the parameter are compared with the
+    //! differences of the forward over the same ways, a sixteenth and a quarter of the scale to each
+    //! side: they are one number where the gradient is right around the state, kinks or none (the
     //! fundamental theorem of calculus), and the component is a kink, or undecided.
     //!
     //! # Many samples where rounding is the limit
@@ -234,6 +237,13 @@ pub mod numeric_derivative {
     //! noise at the stencil's own width, or a forward that moves in stairs, does not explain. Stairs
     //! are jumps, found by halving; those that no step along one parameter meets, because it has
     //! little weight in what has lost its digits, are looked for along all parameters together.
+    //!
+    //! A saturated gradient such as `p - y` near one rounds as one does, however small it is itself,
+    //! while a stable forward keeps its digits. What is off by less than some hundred roundings of its
+    //! own unsaturated size is therefore followed while all parameters shrink: if it moves in stairs of
+    //! that rounding, some of them are its bound, and it is undecided; a gradient that is zero, or off
+    //! by more, moves in none. The same is done with the forward, where large terms that cancel may
+    //! have absorbed small ones.
     //!
     //! # Many parameters: directions
     //!
