@@ -41,9 +41,12 @@ const SAMPLE_OF_WRONG: usize = 96;
 /// Components of these that are measured however dear they are: as many as say what is wrong with
 /// all of a block.
 const ENOUGH: usize = 160;
+/// Parts of a block that are off before it is asked whether all are.
+const FEW: usize = 8;
 /// Single components that are asked whether the whole block is wrong, and how many of these must
 /// be off.
 const ASKED: usize = 8;
+/// Parts of a block that are off before it is asked whether all are.
 const OF_ASKED: usize = 6;
 /// Steps of a part that is not faint over the usual one: the narrower ones where a kink is within.
 const NARROWER: [f64; 3] = [1.0, 0.0625, 0.003_906_25];
@@ -635,10 +638,8 @@ impl Search {
         let [first, second] =
             [slope, &second].map(|slope| self.sharp(state, evidence, slope, faint));
         let whole = Off { range: range.clone(), by: [first, second] };
-        if self.is_dense(state, evidence, range.clone(), slope.tag, faint) {
-            return Ended::Dense;
-        }
         let mut open = vec![whole];
+        let mut is_sparse = false;
         let before = self.known.len();
         while let Some(at) = widest(&open) {
             // Every set has one that is wrong, at least.
@@ -661,6 +662,12 @@ impl Search {
                 if off.range.len() == 1 {
                     continue;
                 }
+            }
+            // One alone was asked for first: that costs less, and is as common.
+            is_sparse =
+                is_sparse || !self.is_dense(state, evidence, slope.range.clone(), slope.tag, faint);
+            if !is_sparse {
+                return Ended::Dense;
             }
             let Off { range, by } = off;
             let middle = range.start + range.len() / 2;
