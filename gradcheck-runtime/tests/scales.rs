@@ -318,3 +318,23 @@ fn shares_of_a_tie_add_up() {
         assert_eq!(counts(&[0.0], units, gradient).wrong, 0, "{open_at_zero}");
     }
 }
+
+/// Signs in place of values, next to where they turn: over a way to both sides their mean is that
+/// of the right ones, over a way to one side it is not.
+#[test]
+fn signs_that_turn_nearby_are_no_kinks_in_single_precision() {
+    let centre = [0.7_f32, -1.3, 0.4];
+    let off = |x: &Vec<f32>| x.iter().zip(centre).map(|(x, c)| x - c).collect::<Vec<f32>>();
+    let forward = |x: &Vec<f32>| 0.5 * off(x).iter().map(|d| d * d).sum::<f32>();
+    for by in [0.001, 0.002, 0.004, 0.01] {
+        let mut x = vec![centre[0] + by, centre[1] - by, centre[2] + 0.5 * by];
+        let mut told = |gradient: &dyn Fn(&Vec<f32>) -> Vec<f32>| {
+            let report = check_at(&mut x, &Settings::new(), forward, gradient);
+            assert!(report.failure.is_none(), "{:?}", report.failure);
+            report.counts().wrong
+        };
+        assert_eq!(told(&off), 0, "{by}");
+        let signs = |x: &Vec<f32>| off(x).into_iter().map(f32::signum).collect();
+        assert_eq!(told(&signs), 3, "{by}");
+    }
+}

@@ -663,11 +663,12 @@ impl Search {
                     continue;
                 }
             }
-            // One alone was asked for first: that costs less, and is as common.
-            is_sparse =
-                is_sparse || !self.is_dense(state, evidence, slope.range.clone(), slope.tag, faint);
-            if !is_sparse {
-                return Ended::Dense;
+            // Few are found for less than it costs to ask.
+            if !is_sparse && open.len() + 1 >= FEW {
+                is_sparse = !self.is_dense(state, evidence, slope.range.clone(), slope.tag, faint);
+                if !is_sparse {
+                    return Ended::Dense;
+                }
             }
             let Off { range, by } = off;
             let middle = range.start + range.len() / 2;
