@@ -6,9 +6,9 @@
 //! the forwards of passing checks along directions; then with 1, 5 and 50 wrong entries to be
 //! named; then without differences (`exact = F`), in multiples of one plain forward. Each of
 //! `cargo bench --bench forwards -- exact`, `-- named` and `-- passing` prints one of these alone,
-//! `-- threads` the wall
-//! time of whole checks on one processor and on all, `-- million` the peak memory of a check with 1.2 million parameters, `-- million-alone` that of
-//! a forward and a gradient.
+//! `-- threads` the wall time of whole checks on one processor and on all, `-- million` the peak
+//! memory of a check with 1.2 million parameters, `-- million-alone` that of a forward and a
+//! gradient.
 //!
 //! What the exhaustive check takes over the forwards alone is CPU time, of the best of some runs in
 //! turn: other work on the machine has no part in it.

@@ -147,8 +147,7 @@ fn at_ties(state: &mut State<'_>, evidence: &mut Evidence) {
     let is_kink = |&i: &usize| evidence.verdict[i] == Verdict::Kink;
     let kinks: Vec<usize> = (0..evidence.verdict.len()).filter(is_kink).collect();
     // In single precision the sides of a kink are not told from rounding.
-    let coarse = state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
-    if state.form == Form::Gradient && !coarse && !kinks.is_empty() {
+    if state.form == Form::Gradient && !state.is_coarse() && !kinks.is_empty() {
         for i in state.unevenly_shared(&kinks, &evidence.analytic) {
             evidence.verdict[i] = Verdict::Wrong;
         }
@@ -351,14 +350,14 @@ fn acquit(
     let rounding = 1e4 * state.primal.roundoff().max(inner);
     let mut unseen = Unseen::of(&direction, bench);
     let scalar = state.form == Form::Gradient;
-    let coarse = scalar && state.primal.roundoff().max(state.output_roundoff()) > 1e-10;
+    let coarse = scalar && state.is_coarse();
     // Exponentials underflow on the way to numbers that do not.
     let single = state.primal.roundoff() > 1e-10;
     let least = if single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let underflow = UNDERFLOW * least;
     let (mut aside, mut refuted) = (Vec::new(), 0);
     let mut saturated = Saturated::new(scalar, state.primal.roundoff());
-    for (((suspect, (floor, seen)), size), k) in suspects.iter().zip(own).zip(sizes).zip(0..) {
+    for (k, ((suspect, (floor, seen)), size)) in suspects.iter().zip(own).zip(sizes).enumerate() {
         let i = suspect.component;
         let floor = floor.max(underflow);
         let own = floor.max(seen);

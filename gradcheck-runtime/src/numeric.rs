@@ -19,6 +19,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::evidence::norm;
 use crate::random;
 use fit::{Basis, Fit, fit};
 
@@ -1102,10 +1103,12 @@ pub(crate) fn jump_and_scatter(line: &mut dyn Line, between: [f64; 2]) -> Option
     }
     let slope = (to.1 - from.1) / (to.0 - from.0);
     let height = jump_on_curve(line, 0, between, slope, FINE, PATIENCE);
+    if height <= 0.1 * line.roundoff().sqrt() * from.1.abs().max(to.1.abs()) {
+        return None;
+    }
     let rest = remainder(line, 0, between)?.1;
     let free = (rest.len() - 6) as f64;
-    let lost = 0.1 * line.roundoff().sqrt() * from.1.abs().max(to.1.abs());
-    (height > lost).then(|| (height, crate::evidence::norm(rest.into_iter()) / free.sqrt()))
+    Some((height, norm(rest.into_iter()) / free.sqrt()))
 }
 
 /// Halvings after which two places lie side by side.

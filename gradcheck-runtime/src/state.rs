@@ -312,6 +312,20 @@ impl<'p> State<'p> {
         }
     }
 
+    /// Some components of the user's gradient, or all, where each parameter is what `entry` makes
+    /// of its number, its value and its scale; the state is put back.
+    fn gradient_where(
+        &mut self,
+        asked: Option<&[usize]>,
+        entry: impl Fn(usize, f64, f64) -> f64,
+    ) -> Result<Vec<f64>, Failure> {
+        let there = self.store_each(entry).and_then(|()| match asked {
+            Some(asked) => self.gradient_at(asked),
+            None => self.gradient(0.0),
+        });
+        self.revive().and(there)
+    }
+
     /// The gradient of the last call, one value for each component.
     fn read_gradient(&mut self) -> Result<Vec<f64>, Failure> {
         let tree = self.gradient_tree();
@@ -684,11 +698,7 @@ impl<'p> State<'p> {
                     let roundoff = inputs[block_of(&inputs, i)].roundoff;
                     v * (1.0 + reach * roundoff * random::signed_magnitude(seed, i as u64))
                 };
-                let moved = self.store_each(nudged).and_then(|()| self.gradient_at(asked));
-                if self.revive().is_err() {
-                    return bound;
-                }
-                let Ok(moved) = moved else { continue };
+                let Ok(moved) = self.gradient_where(Some(asked), nudged) else { continue };
                 match &mut spread {
                     None => spread = Some(moved.into_iter().map(|g| (g, g)).collect()),
                     Some(spread) => {
@@ -718,11 +728,7 @@ impl<'p> State<'p> {
         let mut sizes = vec![0.0_f64; asked.len()];
         for look in 0..=SHRUNK {
             let left = if look < SHRUNK { (1.0 - SHRINKS).powi(look + 1) } else { 0.0 };
-            let there = self.store_each(|_, v, _| v * left);
-            let there = there.and_then(|()| self.gradient_at(asked));
-            if self.revive().is_err() {
-                break;
-            }
+            let there = self.gradient_where(Some(asked), |_, v, _| v * left);
             for (size, g) in sizes.iter_mut().zip(there.unwrap_or_default()) {
                 *size = size.max(if g.is_finite() { g.abs() } else { 0.0 });
             }
@@ -770,11 +776,7 @@ impl<'p> State<'p> {
         for side in [part, -part] {
             let aside =
                 |i: usize, v: f64, s| v + side * (random::signed_magnitude(seed, i as u64) * s);
-            let there = self.store_each(aside).and_then(|()| match asked {
-                Some(asked) => self.gradient_at(asked),
-                None => self.gradient(0.0),
-            });
-            let there = self.revive().and(there).unwrap_or_default();
+            let there = self.gradient_where(asked, aside).unwrap_or_default();
             let there = there.iter().map(|g| if g.is_finite() { g.abs() } else { 0.0 });
             sizes = Some(match sizes {
                 None => there.collect(),
@@ -819,11 +821,7 @@ impl<'p> State<'p> {
             let seed = random::hash(self.case.own_seed(), 0x7469_6573 + look / 2);
             let by = if look % 2 == 0 { NEAR } else { -NEAR };
             let near = |i: usize, v: f64, s| v + by * s * random::signed_magnitude(seed, i as u64);
-            let there = self.store_each(near).and_then(|()| self.gradient_at(asked));
-            if self.revive().is_err() {
-                return Vec::new();
-            }
-            match there {
+            match self.gradient_where(Some(asked), near) {
                 Ok(there) if there.iter().all(|g| g.is_finite()) => sides.push(there),
                 _ => return Vec::new(),
             }
@@ -906,6 +904,11 @@ impl<'p> State<'p> {
         self.eval(false, "the forward")?;
         self.base.clone_from(&self.probe.outputs);
         Ok(())
+    }
+
+    /// Parameters or outputs of single precision.
+    pub(crate) fn is_coarse(&self) -> bool {
+        self.primal.roundoff().max(self.output_roundoff) > 1e-10
     }
 
     /// Number of functions that a line has: the contracted one, or every output.
@@ -1014,8 +1017,7 @@ impl<'p> State<'p> {
                 }
             }
         }
-        let coarse = self.primal.roundoff().max(self.output_roundoff) > 1e-10;
-        let steps = if coarse { [1e-2, 3e-3, 1e-3] } else { [1e-4, 1e-5, 1e-6] };
+        let steps = if self.is_coarse() { [1e-2, 3e-3, 1e-3] } else { [1e-4, 1e-5, 1e-6] };
         let mut rows = Vec::new();
         let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
         for h in steps {
@@ -1334,9 +1336,7 @@ impl Line for Shrinking<'_, '_> {
         1
     }
     fn sample(&mut self, t: f64, y: &mut [f64], floor: &mut [f64]) -> Option<f64> {
-        let stored = self.state.store_each(|_, v, _| v * (1.0 - t));
-        let there = stored.and_then(|()| self.state.gradient_at(&[self.component]));
-        self.state.revive().ok()?;
+        let there = self.state.gradient_where(Some(&[self.component]), |_, v, _| v * (1.0 - t));
         let g = there.ok()?.first().copied().filter(|g| g.is_finite())?;
         (y[0], floor[0]) = (g, self.state.primal.roundoff() * g.abs());
         Some(t)

@@ -46,7 +46,6 @@ const FEW: usize = 8;
 /// Single components that are asked whether the whole block is wrong, and how many of these must
 /// be off.
 const ASKED: usize = 8;
-/// Parts of a block that are off before it is asked whether all are.
 const OF_ASKED: usize = 6;
 /// Steps of a part that is not faint over the usual one: the narrower ones where a kink is within.
 const NARROWER: [f64; 3] = [1.0, 0.0625, 0.003_906_25];
@@ -639,7 +638,7 @@ impl Search {
             [slope, &second].map(|slope| self.sharp(state, evidence, slope, faint));
         let whole = Off { range: range.clone(), by: [first, second] };
         let mut open = vec![whole];
-        let mut is_sparse = false;
+        let mut asked = false;
         let before = self.known.len();
         while let Some(at) = widest(&open) {
             // Every set has one that is wrong, at least.
@@ -664,11 +663,11 @@ impl Search {
                 }
             }
             // Few are found for less than it costs to ask.
-            if !is_sparse && open.len() + 1 >= FEW {
-                is_sparse = !self.is_dense(state, evidence, slope.range.clone(), slope.tag, faint);
-                if !is_sparse {
+            if !asked && open.len() + 1 >= FEW {
+                if self.is_dense(state, evidence, slope.range.clone(), slope.tag, faint) {
                     return Ended::Dense;
                 }
+                asked = true;
             }
             let Off { range, by } = off;
             let middle = range.start + range.len() / 2;
@@ -797,9 +796,7 @@ impl Search {
     /// Whether the forward rounds as most do. Where it rounds to fewer digits, two steps are too
     /// few to say anything: it may be on a staircase.
     fn is_plain(&self, state: &State<'_>) -> bool {
-        state.primal.roundoff().max(state.output_roundoff()) < 1e-10
-            && self.bench.noise[0].ratio <= INNER
-            && self.is_steady
+        !state.is_coarse() && self.bench.noise[0].ratio <= INNER && self.is_steady
     }
 
     /// A second step that shows the same difference as the first makes the component wrong.
@@ -846,8 +843,8 @@ impl Search {
     }
 
     /// One central difference of a component of a block that is wrong as a whole, or two wide ones
-    /// more where it is hardly off: enough if it is clear of kinks, and the first ones are confirmed. False if it
-    /// is not enough.
+    /// more where it is hardly off: enough if it is clear of kinks, and the first ones are
+    /// confirmed. False if it is not enough.
     fn glance(
         &mut self,
         state: &mut State<'_>,

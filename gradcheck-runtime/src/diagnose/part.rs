@@ -306,9 +306,9 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Finds the components that show nearly the same numbers at nearly the same parameter: a state that was
-/// made simpler, or stands beside another, repeats those of the first where elements do not depend
-/// on each other, and says nothing new. The sizes of two states may divide them: of a mean over m
+/// Finds the components that show nearly the same numbers at nearly the same parameter: a state
+/// that was made simpler, or stands beside another, repeats those of the first where elements do
+/// not depend on each other, and says nothing new. The sizes of two states may divide them: of a mean over m
 /// the same element is 1/m.
 pub(super) fn mark_repeats<'a>(parts: &mut [Part<'a>]) {
     // By block and position: the parts, and where in them.
