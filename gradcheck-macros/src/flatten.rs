@@ -146,6 +146,10 @@ fn fields(fields: &Fields, errors: &mut Errors) -> Vec<Field> {
         if options.skip {
             continue;
         }
+        if own_name == "_" {
+            errors.at(&member, "a field that is flattened needs a name; `_` is none");
+            continue;
+        }
         let name = options.rename.as_ref().map_or(own_name, LitStr::value);
         if let Some(rename) = &options.rename
             && shown.iter().any(|other| other.name == name)

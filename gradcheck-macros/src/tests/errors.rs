@@ -94,6 +94,16 @@ fn enums_and_unions_cannot_be_flattened() {
 }
 
 #[test]
+fn a_field_that_is_flattened_needs_a_name() {
+    let output = derive("struct S { _: f64, w: f64 }".parse().expect("tokens"), When::Always);
+    let said = messages(&output);
+    assert_eq!(said, ["a field that is flattened needs a name; `_` is none"], "{output}");
+    let skipped = "struct S { #[flatten(skip)] _: f64, w: f64 }";
+    let output = derive(skipped.parse().expect("tokens"), When::Always);
+    assert_eq!(messages(&output), Vec::<String>::new(), "{output}");
+}
+
+#[test]
 fn misspelt_words_find_their_neighbours() {
     let words = ["forward", "gradient", "cotangent", "tangent", "tolerance", "types", "train"];
     for (misspelt, meant) in [
