@@ -138,6 +138,7 @@ fn exhaustive(
     }
     acquit(state, &mut evidence, &mut bench, &suspects)?;
     lenient(&mut evidence, |open| bench.around_at(state, open));
+    level(state, &mut evidence);
     at_ties(state, &mut evidence);
     Ok(evidence)
 }
@@ -595,6 +596,29 @@ fn lenient(evidence: &mut Evidence, around: impl FnOnce(&[usize]) -> Vec<f64>) {
         let allowed = evidence.tolerance_of(i) * evidence.analytic[i].abs().max(around);
         let difference = (evidence.analytic[i] - evidence.numeric[i]).abs();
         if difference <= allowed && evidence.bound[i] <= allowed {
+            evidence.verdict[i] = Verdict::Agrees;
+        }
+    }
+}
+
+/// Where the gradient claims that the forward is level (a bias before a normalisation), being zero
+/// but for the rounding of its own largest component, a measured component agrees if the forward
+/// does not move on its parameter's scale by more than its own rounding, and by nothing beside what
+/// the tolerance is of that largest component. Beside itself a zero has no digits to agree in.
+fn level(state: &State<'_>, evidence: &mut Evidence) {
+    let mut open: Vec<usize> = evidence.numeric.own(0..evidence.analytic.len()).collect();
+    open.retain(|&i| evidence.verdict[i] == Verdict::Undecided);
+    if state.form != Form::Gradient || open.is_empty() {
+        return;
+    }
+    let gradients = [&evidence.analytic[..]; 2];
+    let sizes = state.sizes(gradients, state.effect(gradients), &open);
+    let rounding = STILL * state.output_roundoff() * state.output_size();
+    for (&i, size) in open.iter().zip(sizes) {
+        let moves = evidence.numeric[i].abs() + evidence.bound[i];
+        let is_zero = evidence.analytic[i].abs() <= 16.0 * state.roundoff_of(i) * size;
+        let is_level = moves * state.scale_of(i) <= rounding;
+        if is_zero && is_level && moves <= evidence.tolerance_of(i) * size {
             evidence.verdict[i] = Verdict::Agrees;
         }
     }

@@ -118,6 +118,9 @@ const CERTAIN: f64 = 6.0;
 /// The same, for saying that it agrees: agreement within the tolerance is itself evidence.
 const LIKELY: f64 = 2.0;
 
+/// Roundings of the value that a difference must show beyond over the narrowest steps.
+const CLOSER: f64 = 30.0;
+
 /// Half widths of the windows that are fitted, in units of the coordinate's scale.
 const WINDOWS: [f64; 5] = [2.0, 0.6, 0.18, 0.05, 0.015];
 
@@ -135,6 +138,28 @@ struct Level {
 }
 
 impl Level {
+    /// Takes the samples.
+    fn take(&mut self, line: &mut dyn Line, step: f64) {
+        let outputs = line.outputs();
+        for values in
+            [&mut self.y_plus, &mut self.y_minus, &mut self.floor_plus, &mut self.floor_minus]
+        {
+            values.resize(outputs, 0.0);
+        }
+        let plus = line.sample(step, &mut self.y_plus, &mut self.floor_plus);
+        let minus = match plus {
+            Some(_) => line.sample(-step, &mut self.y_minus, &mut self.floor_minus),
+            None => None,
+        };
+        (self.step, self.usable) = (step, false);
+        if let (Some(plus), Some(minus)) = (plus, minus)
+            && plus > 0.0
+            && minus < 0.0
+        {
+            (self.plus, self.minus, self.usable) = (plus, -minus, true);
+            self.step = 0.5 * (plus - minus);
+        }
+    }
     fn central(&self, output: usize) -> f64 {
         (self.y_plus[output] - self.y_minus[output]) / (self.plus + self.minus)
     }
@@ -280,7 +305,13 @@ impl Kernel {
             self.fits -= fit::POINTS;
             for (j, found) in fit(line, width, known).into_iter().enumerate() {
                 let (Some(found), true) = (found, open(&estimates[j])) else { continue };
-                estimates[j] = self.weigh(j, &targets[j], estimates[j], found, wider[j]);
+                let (target, before) = (&targets[j], estimates[j]);
+                estimates[j] = self.weigh(j, target, before, found, wider[j]);
+                if estimates[j].is_grave()
+                    && self.is_refuted_closer(line, j, target, estimates[j].numeric, width)
+                {
+                    estimates[j] = before;
+                }
                 wider[j] = wider[j].or(Some(found));
             }
         }
@@ -334,27 +365,7 @@ impl Kernel {
         if self.levels.len() == self.used {
             self.levels.push(Level::default());
         }
-        let outputs = line.outputs();
-        let level = &mut self.levels[self.used];
-        for values in
-            [&mut level.y_plus, &mut level.y_minus, &mut level.floor_plus, &mut level.floor_minus]
-        {
-            values.resize(outputs, 0.0);
-        }
-        let plus = line.sample(step, &mut level.y_plus, &mut level.floor_plus);
-        let minus = match plus {
-            Some(_) => line.sample(-step, &mut level.y_minus, &mut level.floor_minus),
-            None => None,
-        };
-        level.usable = false;
-        level.step = step;
-        if let (Some(plus), Some(minus)) = (plus, minus)
-            && plus > 0.0
-            && minus < 0.0
-        {
-            (level.plus, level.minus, level.usable) = (plus, -minus, true);
-            level.step = 0.5 * (plus - minus);
-        }
+        self.levels[self.used].take(line, step);
         let mut place = self.used;
         self.used += 1;
         while place > 0 && self.levels[place - 1].step > self.levels[place].step {
@@ -573,8 +584,13 @@ impl Kernel {
                 let closer = conclude(self.read(j, near), target, true);
                 let doubted = !matches!(closer.finding, Finding::Wrong { .. })
                     || self.wider_ones_agree(j, target, estimate.numeric)
-                    || self.narrower_ones_agree(j, target, estimate.numeric);
-                if doubted || !self.shows_twice(j, target, near) {
+                    || self.narrower_ones_agree(j, target, estimate.numeric)
+                    || !self.shows_twice(j, target, near)
+                    || self.read(j, target.noise).is_some_and(|reading| {
+                        let rests_on = reading.steps[0].min(reading.steps[1]);
+                        self.is_refuted_closer(line, j, target, estimate.numeric, rests_on)
+                    });
+                if doubted {
                     estimate.finding = match estimate.finding {
                         Finding::Wrong { .. } => Finding::Undecided,
                         other => other,
@@ -680,6 +696,46 @@ impl Kernel {
         let Some(reading) = self.read(j, target.noise) else { return false };
         let rests_on = reading.steps[0].min(reading.steps[1]);
         self.two_agree(j, 0.0..rests_on, target.analytic, 0.01 * (target.analytic - numeric).abs())
+    }
+
+    /// Whether the narrowest steps that could show the difference between the analytic value and
+    /// `numeric` above rounding show the analytic value: then the forward varies within the steps
+    /// that `numeric` rests on, as one with dense kinks or fast waves does, and the limit of
+    /// differences is the narrower one. Noise does not agree three times; and between stairs the
+    /// slope is not the forward's.
+    fn is_refuted_closer(
+        &self,
+        line: &mut dyn Line,
+        j: usize,
+        target: &Target,
+        numeric: f64,
+        rests_on: f64,
+    ) -> bool {
+        let g = target.analytic;
+        let missing = (g - numeric).abs();
+        let Some(narrowest) = self.usable().next() else { return false };
+        let rounding = narrowest.floor_plus[j].max(narrowest.floor_minus[j]);
+        let first = (CLOSER * rounding / missing).max(least_step(line));
+        let (mut level, mut agree) = (Level::default(), 0);
+        for step in std::iter::successors(Some(first), |step| Some(2.7 * step)).take(7) {
+            if step * 16.0 >= rests_on {
+                return false;
+            }
+            level.take(line, step);
+            let shows = |value: f64| (value - level.central(j)).abs() <= 0.2 * missing;
+            let claims_to_move = g.abs() * level.step > 4.0 * rounding;
+            if !level.usable || claims_to_move && level.unchanged(j) || shows(numeric) {
+                return false;
+            }
+            agree = if shows(g) { agree + 1 } else { 0 };
+            if agree == 3 {
+                // Lower ones would have been met by the narrowest steps, or are the parameter's
+                // own rounding.
+                let stair = (first * missing).max(least_step(line) * g.abs());
+                return jump_between(line, j, first, rests_on, g, FINE, true) < stair;
+            }
+        }
+        false
     }
 
     /// Whether two steps of different size are `within` a distance of `value`, and have come

@@ -1082,6 +1082,11 @@ impl<'p> State<'p> {
         self.home().scale(i)
     }
 
+    /// Unit roundoff of parameter `i`.
+    pub(crate) fn roundoff_of(&self, i: usize) -> f64 {
+        self.inputs[block_of(&self.inputs, i)].roundoff
+    }
+
     /// Root mean square of each block's scales.
     pub(crate) fn block_scales(&self) -> Arc<[f64]> {
         let of_block = |(block, &typical): (&Block, &f64)| {

@@ -177,19 +177,18 @@ impl Spoilt {
     }
 }
 
-/// Smallest step that a check takes by itself, for parameters of the size drawn here.
-const STEP: f64 = 1e-6;
-
 impl Spoilt {
-    /// Whether a check can see the fine structure: several steps long, and across one step well
-    /// above the rounding of the value.
-    fn is_resolved(self, value: f64) -> bool {
-        let (length, slope) = match self {
-            Spoilt::Zigzag { height, period } => (period, 4.0 * height / period),
-            Spoilt::Waves { height, frequency } => (1.0 / frequency, height * frequency),
+    /// Whether the values show the fine structure: over a step so short that the structure is
+    /// straight on it (and holds no kink, which `slope` keeps away from) it does far more than the
+    /// rounding of the value, and of the parameter.
+    fn is_shown(self, value: f64, w: f64) -> bool {
+        let (step, slope) = match self {
+            Spoilt::Zigzag { height, period } => (1e-3 * period, 4.0 * height / period),
+            Spoilt::Waves { height, frequency } => (0.1 / frequency, height * frequency),
             _ => return true,
         };
-        length > 30.0 * STEP && (slope * STEP).abs() > 1e3 * f64::EPSILON * value.abs()
+        (slope * step).abs() > 300.0 * f64::EPSILON * value.abs()
+            && step > 300.0 * f64::EPSILON * w.abs()
     }
 }
 
@@ -232,8 +231,8 @@ impl Count {
 struct Row {
     right: Count,
     faulty: Count,
-    /// Right gradients of a fine structure that no step resolves. Counted, not judged: any
-    /// difference is the slope of something else.
+    /// Right gradients of a fine structure that rounding hides on any step. Counted, not judged:
+    /// any difference is the slope of something else.
     unseen: Count,
 }
 
@@ -245,7 +244,7 @@ fn draw(class: usize, seed: u64, row: &mut Row, violations: &mut Vec<String>) {
     let w = vec![numbers.power(-1.0, 1.0), numbers.power(-1.0, 1.0)];
     let mut right = smooth.gradient(&w);
     let Some(slope) = spoilt.slope(&w) else { return };
-    let resolved = spoilt.is_resolved(smooth.value(&w));
+    let shown = spoilt.is_shown(smooth.value(&w), w[0]);
     right[0] += slope;
     let calls = Cell::new(seed);
     let judged = |gradient: &[f64]| {
@@ -268,7 +267,7 @@ fn draw(class: usize, seed: u64, row: &mut Row, violations: &mut Vec<String>) {
     };
     let evidence = judged(&right);
     for (i, &verdict) in evidence.verdict.iter().enumerate() {
-        if i == 0 && !resolved {
+        if i == 0 && !shown {
             row.unseen.add(verdict);
             continue;
         }
@@ -277,7 +276,7 @@ fn draw(class: usize, seed: u64, row: &mut Row, violations: &mut Vec<String>) {
             show("accused", &right, i);
         }
     }
-    let at = if resolved { numbers.below(2) } else { 1 };
+    let at = if shown { numbers.below(2) } else { 1 };
     let mut faulty = right.clone();
     faulty[at] = fault(right[at], &mut numbers);
     // A staircase is flat: zero is its derivative as far as anyone looks.

@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Bench, acquit, bench, lenient, record, unjudged};
+use super::{Bench, acquit, bench, lenient, level, record, unjudged};
 use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, INNER, Line, Noise};
@@ -156,6 +156,7 @@ pub(super) fn directional(
     let suspects = std::mem::take(&mut search.suspects);
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
     lenient(&mut evidence, |open| search.bench.around_at(state, open));
+    level(state, &mut evidence);
     Ok(evidence)
 }
 
