@@ -11,6 +11,7 @@ use crate::state::{Form, State};
 
 mod directional;
 pub(crate) mod exact;
+mod kinks;
 #[cfg(test)]
 mod tests;
 
@@ -27,7 +28,9 @@ const STILL: f64 = 128.0;
 const UNDERFLOW: f64 = 1e4;
 /// Half widths, in scales of the parameter, over which a gradient's mean is compared with the
 /// difference of the forward.
-const WIDTHS: [f64; 2] = [0.0625, 0.25];
+const WIDTHS: [f64; 3] = [0.004, NARROW, 0.25];
+/// The narrowest of them that is compared whatever the rounding.
+const NARROW: f64 = 0.0625;
 /// Components whose mean does not bear them out; beyond them no other is asked.
 const REFUTED: usize = 8;
 /// Wrong components next to a kink that are looked at again off the kink.
@@ -139,20 +142,8 @@ fn exhaustive(
     acquit(state, &mut evidence, &mut bench, &suspects)?;
     lenient(&mut evidence, |open| bench.around_at(state, open));
     level(state, &mut evidence);
-    at_ties(state, &mut evidence);
+    kinks::judge(state, &mut evidence);
     Ok(evidence)
-}
-
-/// Accuses parts of a tie that do not add up.
-fn at_ties(state: &mut State<'_>, evidence: &mut Evidence) {
-    let is_kink = |&i: &usize| evidence.verdict[i] == Verdict::Kink;
-    let kinks: Vec<usize> = (0..evidence.verdict.len()).filter(is_kink).collect();
-    // In single precision the sides of a kink are not told from rounding.
-    if state.form == Form::Gradient && !state.is_coarse() && !kinks.is_empty() {
-        for i in state.unevenly_shared(&kinks, &evidence.analytic) {
-            evidence.verdict[i] = Verdict::Wrong;
-        }
-    }
 }
 
 /// Measures again, with fits allowed, what differences left open and is not negligible.
@@ -356,7 +347,7 @@ fn acquit(
     let single = state.primal.roundoff() > 1e-10;
     let least = if single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let underflow = UNDERFLOW * least;
-    let (mut aside, mut refuted) = (Vec::new(), 0);
+    let (mut aside, mut borne_out, mut refuted) = (Vec::new(), Vec::new(), 0);
     let mut saturated = Saturated::new(scalar, state.primal.roundoff());
     for (k, ((suspect, (floor, seen)), size)) in suspects.iter().zip(own).zip(sizes).enumerate() {
         let i = suspect.component;
@@ -384,9 +375,12 @@ fn acquit(
             continue;
         }
         if coarse && refuted < REFUTED {
-            if is_borne_out(state, i, (g - d).abs()) {
+            if is_borne_out(state, i, (g - d).abs(), 2.0 * numeric::CERTAIN * bench.noise[0].level)
+            {
                 let kink = suspect.near_kink && !excused;
                 evidence.verdict[i] = if kink { Verdict::Kink } else { Verdict::Undecided };
+                evidence.bound[i] -= own;
+                borne_out.push(i);
                 continue;
             }
             refuted += 1;
@@ -396,6 +390,10 @@ fn acquit(
             // itself: it is judged where it does not.
             aside.push((i, own));
         }
+    }
+    // The mean says nothing of a value that the gradient has at the state alone.
+    for i in kinks::strange(state, evidence, &borne_out) {
+        evidence.verdict[i] = Verdict::Wrong;
     }
     if state.form != Form::Gradient || aside.is_empty() {
         return Ok(());
@@ -424,7 +422,7 @@ fn acquit(
             false if none_wrong => Verdict::Kink,
             false => Verdict::Wrong,
         };
-        if evidence.verdict[i] == Verdict::Wrong {
+        if evidence.verdict[i] != Verdict::Undecided {
             // Judged by what was seen aside, where its own jumps have no part.
             evidence.bound[i] -= own;
         }
@@ -573,12 +571,17 @@ impl Saturated {
 /// Whether the means of component `i` of the user's gradient over steps to both sides are the
 /// differences of the forward over those steps, far nearer than what is `missing` at the state.
 /// Then kinks within the steps explain that: in single precision none is narrow enough to be free
-/// of them.
-fn is_borne_out(state: &mut State<'_>, i: usize, missing: f64) -> bool {
+/// of them. A narrow step on which `rounding` alone may be of that size says nothing.
+fn is_borne_out(state: &mut State<'_>, i: usize, missing: f64, rounding: f64) -> bool {
+    let scale = state.scale_of(i);
     WIDTHS.into_iter().all(|width| {
-        let width = width * state.scale_of(i);
+        let width = width * scale;
+        let close = 0.3 * missing;
+        if width < NARROW * scale && rounding / width > close {
+            return true;
+        }
         let Some(sides) = state.means_and_slopes(i, width) else { return false };
-        sides.into_iter().all(|(mean, slope)| (mean - slope).abs() <= 0.3 * missing)
+        sides.into_iter().all(|(mean, slope)| (mean - slope).abs() <= close)
     })
 }
 

@@ -46,6 +46,13 @@ pub enum Failure {
         /// The first and the second result.
         values: (f64, f64),
     },
+    /// The forward at the same parameters depends on where it was called before.
+    Remembers {
+        /// The first differing output.
+        component: String,
+        /// Of a state that is new, and of one that was used elsewhere.
+        values: (f64, f64),
+    },
     /// The second of two equal calls gave the sum of both.
     Accumulates,
     /// The call changed the parameters.
@@ -113,6 +120,7 @@ impl Failure {
             Failure::Panicked { .. } => "panicked",
             Failure::Refused { .. } => "returned an error",
             Failure::NotDeterministic { .. } => "not deterministic",
+            Failure::Remembers { .. } => "remembers earlier calls",
             Failure::Accumulates => "accumulates",
             Failure::Mutated { .. } => "changes its parameters",
             Failure::Overwrites { .. } => "overwritten, not accumulated",
@@ -174,6 +182,15 @@ impl fmt::Display for Failure {
                  was {} and then {}.\nA derivative needs a function: switch dropout off \
                  (keep_prob = 1.0), or draw the mask and pass it in; give a random number \
                  generator a fixed seed; clear what an earlier call left behind.",
+                number(values.0),
+                number(values.1)
+            ),
+            Failure::Remembers { component, values } => write!(
+                f,
+                "the forward keeps something of an earlier call: at the same parameters {component} \
+                 is {} if the state is new, and {} if its parameters were others before.\nA cache \
+                 must be made anew when the parameters change: what it holds stands still, in the \
+                 forward that is differenced as in training.",
                 number(values.0),
                 number(values.1)
             ),

@@ -114,7 +114,7 @@ impl Estimate {
 }
 
 /// Roundings that a difference is trusted beyond, for saying that a value is wrong.
-const CERTAIN: f64 = 6.0;
+pub(crate) const CERTAIN: f64 = 6.0;
 /// The same, for saying that it agrees: agreement within the tolerance is itself evidence.
 const LIKELY: f64 = 2.0;
 
@@ -717,7 +717,7 @@ impl Kernel {
         let rounding = narrowest.floor_plus[j].max(narrowest.floor_minus[j]);
         let first = (CLOSER * rounding / missing).max(least_step(line));
         let (mut level, mut agree) = (Level::default(), 0);
-        for step in std::iter::successors(Some(first), |step| Some(2.7 * step)).take(7) {
+        for step in std::iter::successors(Some(first), |step| Some(1.5 * step)).take(16) {
             if step * 16.0 >= rests_on {
                 return false;
             }
@@ -732,7 +732,9 @@ impl Kernel {
                 // Lower ones would have been met by the narrowest steps, or are the parameter's
                 // own rounding.
                 let stair = (first * missing).max(least_step(line) * g.abs());
-                return jump_between(line, j, first, rests_on, g, FINE, true) < stair;
+                // Where the parameter changes its sign, a jump need be no stair.
+                let own = if line.magnitude() > 0.0 { 0.5 * line.magnitude() } else { rests_on };
+                return jump_between(line, j, first, rests_on.min(own), g, FINE, true) < stair;
             }
         }
         false
@@ -1275,6 +1277,15 @@ pub(crate) fn reach(line: &mut dyn Line, j: usize) -> f64 {
         }
     }
     level
+}
+
+/// Whether an output moves over `width` by so many `times` its scatter there.
+pub(crate) fn moves_visibly(line: &mut dyn Line, width: f64, times: f64) -> bool {
+    let noise = scatter(line, 0.0, 0.1 * width);
+    let outputs = line.outputs();
+    let (mut y, mut floor) = (vec![0.0; outputs], vec![0.0; outputs]);
+    line.sample(width, &mut y, &mut floor).is_some()
+        && noise.iter().zip(y).any(|(noise, y)| noise.is_some_and(|n| y.abs() > times * n.level))
 }
 
 /// Noise, in units of rounding, that tells of fewer digits inside.

@@ -6,7 +6,7 @@ use crate::case::{Case, Dim, Draw};
 use crate::evidence::{Block, block_of};
 use crate::failure::Failure;
 use crate::layout::{self, Alignment, FirstChanged, SetAll, SetOne, SetRange, Tree, Values};
-use crate::numeric::{Line, jump_and_scatter};
+use crate::numeric::{Line, jump_and_scatter, moves_visibly};
 use crate::panics::caught;
 use crate::probe::{Asked, Cotangent, Expected, Fill, Probe, fill_value};
 use crate::problem::Session;
@@ -65,6 +65,8 @@ const FOLLOWED: f64 = 3.0;
 /// Share of its value that a parameter is moved by at most, where its gradient's rounding is
 /// looked at: single precision reaches far.
 const WIDEST_NUDGE: f64 = 1e-3;
+/// Units of rounding that move parts of a gradient which narrower nudges leave as they are.
+const STILL_NUDGE: f64 = 3e5;
 
 /// How much of themselves all parameters lose from one look at a saturated gradient to the next.
 const SHRINKS: f64 = 0.35;
@@ -171,6 +173,30 @@ impl<'p> State<'p> {
         let values = &self.primal.values;
         self.typical =
             self.inputs.iter().map(|block| ray::typical(&values[block.range.clone()])).collect();
+    }
+
+    /// Blocks of very small parameters may be in small units, or zero but for rounding (what
+    /// training has brought to where it belongs). The latter move the forward on no length like
+    /// their own: they get the shortest on which it does, up to one.
+    fn lengthen_scales(&mut self) {
+        let roundoff = self.primal.roundoff().max(self.output_roundoff);
+        let small = roundoff.powf(0.25);
+        let mut typical = self.typical.to_vec();
+        for b in 0..self.inputs.len() {
+            if typical[b] <= 0.0 || typical[b] >= small || self.form == Form::Tangent {
+                continue;
+            }
+            let lengths: Arc<[f64]> = vec![1.0; self.inputs.len()].into();
+            let tag = random::hash(self.case.own_seed(), 0x7469_6e79);
+            let ray = Ray::random(tag, &lengths, self.inputs[b].range.clone());
+            let mut line = self.along(&ray);
+            let mut length = typical[b];
+            while length < 1.0 && !moves_visibly(&mut line, length, 1.0 / small) {
+                length *= 8.0;
+            }
+            typical[b] = if length < 1.0 { length } else { typical[b] };
+        }
+        self.typical = typical.into();
     }
 
     /// The parameters, for the evidence of a state that is done with; none for components that
@@ -314,7 +340,7 @@ impl<'p> State<'p> {
 
     /// Some components of the user's gradient, or all, where each parameter is what `entry` makes
     /// of its number, its value and its scale; the state is put back.
-    fn gradient_where(
+    pub(crate) fn gradient_where(
         &mut self,
         asked: Option<&[usize]>,
         entry: impl Fn(usize, f64, f64) -> f64,
@@ -404,6 +430,7 @@ impl<'p> State<'p> {
         self.buffers(&analytic)?;
         let analytic = Arc::new(analytic);
         self.repeat_gradient(&analytic)?;
+        self.lengthen_scales();
         // Nobody else holds it any more.
         Ok(Arc::unwrap_or_clone(analytic))
     }
@@ -579,9 +606,13 @@ impl<'p> State<'p> {
     /// A forward somewhere else, then the gradient here again: it must be what it was.
     fn repeat_gradient(&mut self, analytic: &Arc<Vec<f64>>) -> Result<(), Failure> {
         let seed = random::hash_text(self.case.own_seed(), "elsewhere");
-        self.store_each(|i, v, s| v + 1e-3 * s * random::signed_magnitude(seed, i as u64))?;
+        let aside = |i: usize, v: f64, s| v + 1e-3 * s * random::signed_magnitude(seed, i as u64);
+        self.store_each(aside)?;
         // Whatever comes of it there, only what it leaves behind counts.
-        let _ = self.eval(false, "the forward");
+        let used = self.eval(false, "the forward").map(|()| self.probe.outputs.clone());
+        if let (Ok(used), true) = (used, self.case.steps == 0) {
+            self.remembers_nothing(&used, aside)?;
+        }
         self.revive()?;
         let scale = largest(analytic);
         let roundoff = self.blocks.iter().map(|b| b.roundoff).fold(0.0, f64::max);
@@ -617,6 +648,30 @@ impl<'p> State<'p> {
         Err(failure)
     }
 
+    /// A new state with the parameters that `aside` makes gives what one gave that was `used`
+    /// before. What the user's rule has trained is not drawn again.
+    fn remembers_nothing(
+        &mut self,
+        used: &[f64],
+        aside: impl Fn(usize, f64, f64) -> f64,
+    ) -> Result<(), Failure> {
+        self.redraw()?;
+        self.store_each(aside)?;
+        if self.eval(false, "the forward").is_err() {
+            return Ok(());
+        }
+        let new = &self.probe.outputs;
+        let scale = largest(new).max(largest(used));
+        let differs = |&i: &usize| !same(new[i], used[i], scale, self.output_roundoff);
+        match (0..new.len().min(used.len())).find(differs) {
+            Some(i) => Err(Failure::Remembers {
+                component: name_at(&self.outputs.blocks(), i),
+                values: (new[i], used[i]),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// What the user's own arithmetic leaves open in each of the components asked about: as a
     /// floor some units of rounding of its size ([`State::sizes`]), and of the outputs over the
     /// parameter's scale, rounding of what the user's function computed on the way; and what shows
@@ -645,7 +700,12 @@ impl<'p> State<'p> {
             }
         }
         let widest = (WIDEST_NUDGE / self.primal.roundoff()).min(1e6);
-        let spread = self.spread(asked, [256.0, 1e4_f64.min(widest), widest]);
+        let mut spread = self.spread(asked, &[256.0, 1e4_f64.min(widest), widest]);
+        if !self.is_coarse() {
+            // A part of the gradient may stand still where another moves.
+            let wider = self.spread(asked, &[STILL_NUDGE]);
+            spread.iter_mut().zip(wider).for_each(|(seen, wider)| *seen = seen.max(wider));
+        }
         floor.into_iter().zip(spread).collect()
     }
 
@@ -686,17 +746,19 @@ impl<'p> State<'p> {
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
     /// gradient that has lost its digits moves in steps.
-    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3]) -> Vec<f64> {
+    pub(crate) fn spread(&mut self, asked: &[usize], reaches: &[f64]) -> Vec<f64> {
         let inputs = self.inputs.clone();
         let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
-        for (round, reach) in reaches.into_iter().enumerate() {
+        for (round, &reach) in reaches.iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..8 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
                 let seed = random::hash(self.case.own_seed(), tag);
-                let nudged = |i: usize, v: f64, _| {
+                let nudged = |i: usize, v: f64, scale: f64| {
                     let roundoff = inputs[block_of(&inputs, i)].roundoff;
-                    v * (1.0 + reach * roundoff * random::signed_magnitude(seed, i as u64))
+                    // A zero has no digits of its own to move in.
+                    let size = if v == 0.0 { scale } else { v };
+                    v + reach * roundoff * size * random::signed_magnitude(seed, i as u64)
                 };
                 let Ok(moved) = self.gradient_where(Some(asked), nudged) else { continue };
                 match &mut spread {
@@ -806,44 +868,6 @@ impl<'p> State<'p> {
                 self.move_back(home)?;
                 Err(failure)
             }
-        }
-    }
-
-    /// Which of these components, all beside a kink, are parts of one whole that do not add up to
-    /// it: where values tie, the derivative is shared out differently from one side to another,
-    /// and its parts have one sum. Empty where they are no such parts.
-    pub(crate) fn unevenly_shared(&mut self, asked: &[usize], gradient: &[f64]) -> Vec<usize> {
-        const LOOKS: u64 = 8;
-        const NEAR: f64 = 1e-5;
-        let mut sides: Vec<Vec<f64>> = Vec::new();
-        for look in 0..LOOKS {
-            // One there and one back: both sides of any kink.
-            let seed = random::hash(self.case.own_seed(), 0x7469_6573 + look / 2);
-            let by = if look % 2 == 0 { NEAR } else { -NEAR };
-            let near = |i: usize, v: f64, s| v + by * s * random::signed_magnitude(seed, i as u64);
-            match self.gradient_where(Some(asked), near) {
-                Ok(there) if there.iter().all(|g| g.is_finite()) => sides.push(there),
-                _ => return Vec::new(),
-            }
-        }
-        let span = |of: &dyn Fn(&[f64]) -> f64| {
-            let values = || sides.iter().map(|g| of(g));
-            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
-        };
-        let jump = |k: usize| {
-            let (low, high) = span(&|g| g[k]);
-            high - low
-        };
-        let size = sides.iter().flatten().fold(0.0_f64, |most, g| most.max(g.abs()));
-        let shared: Vec<usize> = (0..asked.len()).filter(|&k| jump(k) > 1e-3 * size).collect();
-        let parts: f64 = shared.iter().map(|&k| jump(k)).sum();
-        let (low, high) = span(&|g| shared.iter().map(|&k| g[k]).sum());
-        let whole: f64 = shared.iter().map(|&k| gradient[asked[k]]).sum();
-        let slack = 1e-3 * parts;
-        let adds_up = (low - slack..=high + slack).contains(&whole);
-        match shared.len() > 1 && high - low <= slack && !adds_up {
-            true => shared.into_iter().map(|k| asked[k]).collect(),
-            false => Vec::new(),
         }
     }
 

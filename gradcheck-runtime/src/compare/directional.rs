@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Bench, acquit, bench, lenient, level, record, unjudged};
+use super::{Bench, acquit, bench, kinks, lenient, level, record, unjudged};
 use crate::evidence::{Column, Evidence, Slope, Verdict, block_of};
 use crate::failure::Failure;
 use crate::numeric::{Estimate, Finding, INNER, Line, Noise};
@@ -157,6 +157,7 @@ pub(super) fn directional(
     acquit(state, &mut evidence, &mut search.bench, &suspects)?;
     lenient(&mut evidence, |open| search.bench.around_at(state, open));
     level(state, &mut evidence);
+    kinks::judge(state, &mut evidence);
     Ok(evidence)
 }
 

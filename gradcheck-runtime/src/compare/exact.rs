@@ -116,6 +116,7 @@ pub(crate) fn judge(
         state.notes.push(format!("a kink of the forward: {}", describe(note)));
     }
     super::lenient(&mut evidence, |open| state.around(Some(open)));
+    super::kinks::judge(state, &mut evidence);
     Ok(evidence)
 }
 
@@ -300,7 +301,7 @@ fn own_rounding(
 ) -> Vec<f64> {
     // The tape is still that of this state: no forward on it since.
     let by_hand = recorded.roundings(state);
-    let spread = state.spread(asked, REACHES);
+    let spread = state.spread(asked, &REACHES);
     let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
     let least = 16.0 * state.primal.roundoff() * largest;
     let mut own = vec![0.0; analytic.len()];

@@ -296,7 +296,7 @@ fn a_mean_bears_a_gradient_out_whatever_kinks_there_are() {
         let mut state = State::draw(session, &case, Convention::default()).expect("a state");
         state.examine("w").expect("a function");
         reach.set(0.0);
-        (is_borne_out(&mut state, 0, missing), reach.get())
+        (is_borne_out(&mut state, 0, missing, 1e-15), reach.get())
     };
     // As wide as a quarter of the parameter, if a sixteenth bears it out.
     let (right, reach) = borne_out(0.0, 0.1);
