@@ -177,6 +177,54 @@ mod globals {
     }
 }
 
+/// Caches inside the parameters' own struct, which their change does not clear.
+mod caches {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Weights that are divided by their norm.
+    #[derive(Clone, Debug, gradcheck_runtime::Flatten)]
+    struct Normed {
+        w: Array1<f64>,
+        /// The weights that the norm was made for, if any must be told from others, and the norm.
+        #[flatten(skip)]
+        norm: Cell<Option<f64>>,
+    }
+
+    impl Normed {
+        fn norm(&self, keeps: bool) -> f64 {
+            let norm =
+                self.norm.get().filter(|_| keeps).unwrap_or_else(|| self.w.dot(&self.w).sqrt());
+            self.norm.set(Some(norm));
+            norm
+        }
+        fn forward(&self, x: &Array1<f64>, keeps: bool) -> f64 {
+            self.w.dot(x) / self.norm(keeps)
+        }
+    }
+
+    fn normed() -> impl Strategy<Value = Normed> {
+        normal(3).prop_map(|w| Normed { w, norm: Cell::new(None) })
+    }
+
+    /// The norm is taken for a constant, and no difference of this forward shows that it is none.
+    #[gradcheck(p in normed(), x in normal(3), forward = p.forward(&x, true), ignore = "wrong on purpose")]
+    fn kept(p: &Normed, x: &Array1<f64>) -> Array1<f64> {
+        x / p.norm(true)
+    }
+
+    #[gradcheck(p in normed(), x in normal(3), forward = p.forward(&x, false))]
+    fn made_anew(p: &Normed, x: &Array1<f64>) -> Array1<f64> {
+        let norm = p.norm(false);
+        x / norm - &p.w * (p.w.dot(x) / norm.powi(3))
+    }
+
+    #[gradcheck(p in normed(), x in normal(3), forward = p.forward(&x, false), ignore = "wrong on purpose")]
+    fn made_anew_wrong(p: &Normed, x: &Array1<f64>) -> Array1<f64> {
+        x / p.norm(false)
+    }
+}
+
 /// Calls that never come back, or not in time.
 mod endless {
     use super::*;
@@ -1191,6 +1239,13 @@ mod must_fail {
     fn a_global_that_changes() {
         let words = ["not deterministic", "the forward is not deterministic", "w = ["];
         both_fail("globals::at_each_call", &words);
+    }
+
+    #[test]
+    fn a_cache_of_other_parameters() {
+        let words = ["remembers earlier calls", "keeps something of an earlier call", "w = ["];
+        one_fails("caches::kept", "random_init", &words);
+        both_fail("caches::made_anew_wrong", &[WRONG]);
     }
 
     #[test]

@@ -348,6 +348,7 @@ fn acquit(
     let least = if single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let underflow = UNDERFLOW * least;
     let (mut aside, mut borne_out, mut refuted) = (Vec::new(), Vec::new(), 0);
+    let around = if scalar && !coarse { kinks::jumps(state, &asked) } else { Vec::new() };
     let mut saturated = Saturated::new(scalar, state.primal.roundoff());
     for (k, ((suspect, (floor, seen)), size)) in suspects.iter().zip(own).zip(sizes).enumerate() {
         let i = suspect.component;
@@ -380,20 +381,28 @@ fn acquit(
                 let kink = suspect.near_kink && !excused;
                 evidence.verdict[i] = if kink { Verdict::Kink } else { Verdict::Undecided };
                 evidence.bound[i] -= own;
-                borne_out.push(i);
+                borne_out.push((i, own));
                 continue;
             }
             refuted += 1;
         }
-        if suspect.near_kink || (excused && jumps) {
+        // Along its own line a component of an order statistic has no kink at a tie.
+        let size = 1e-3 * (g.abs() + d.abs());
+        let jumps_aside = around.get(k).is_some_and(|&jump| jump > size.max(0.3 * (g - d).abs()));
+        if suspect.near_kink || (excused && jumps) || (!excused && jumps_aside) {
             // A gradient that jumps from one neighbour to the next is on a kink, or excuses
             // itself: it is judged where it does not.
             aside.push((i, own));
         }
     }
     // The mean says nothing of a value that the gradient has at the state alone.
-    for i in kinks::strange(state, evidence, &borne_out) {
-        evidence.verdict[i] = Verdict::Wrong;
+    let components: Vec<usize> = borne_out.iter().map(|&(i, _)| i).collect();
+    let strange = kinks::strange(state, evidence, &components);
+    for (i, own) in borne_out {
+        match strange.contains(&i) {
+            true => evidence.verdict[i] = Verdict::Wrong,
+            false => evidence.bound[i] += own,
+        }
     }
     if state.form != Form::Gradient || aside.is_empty() {
         return Ok(());

@@ -65,8 +65,6 @@ const FOLLOWED: f64 = 3.0;
 /// Share of its value that a parameter is moved by at most, where its gradient's rounding is
 /// looked at: single precision reaches far.
 const WIDEST_NUDGE: f64 = 1e-3;
-/// Units of rounding that move parts of a gradient which narrower nudges leave as they are.
-const STILL_NUDGE: f64 = 3e5;
 
 /// How much of themselves all parameters lose from one look at a saturated gradient to the next.
 const SHRINKS: f64 = 0.35;
@@ -700,12 +698,7 @@ impl<'p> State<'p> {
             }
         }
         let widest = (WIDEST_NUDGE / self.primal.roundoff()).min(1e6);
-        let mut spread = self.spread(asked, &[256.0, 1e4_f64.min(widest), widest]);
-        if !self.is_coarse() {
-            // A part of the gradient may stand still where another moves.
-            let wider = self.spread(asked, &[STILL_NUDGE]);
-            spread.iter_mut().zip(wider).for_each(|(seen, wider)| *seen = seen.max(wider));
-        }
+        let spread = self.spread(asked, [256.0, 1e4_f64.min(widest), widest]);
         floor.into_iter().zip(spread).collect()
     }
 
@@ -746,18 +739,19 @@ impl<'p> State<'p> {
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
     /// gradient that has lost its digits moves in steps.
-    pub(crate) fn spread(&mut self, asked: &[usize], reaches: &[f64]) -> Vec<f64> {
-        let inputs = self.inputs.clone();
+    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3]) -> Vec<f64> {
+        let (inputs, has_aside) = (self.inputs.clone(), self.form == Form::Gradient);
         let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
-        for (round, &reach) in reaches.iter().enumerate() {
+        for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
             for nudge in 0..8 {
                 let tag = 0x6e75_6467 + 16 * round as u64 + nudge;
                 let seed = random::hash(self.case.own_seed(), tag);
                 let nudged = |i: usize, v: f64, scale: f64| {
                     let roundoff = inputs[block_of(&inputs, i)].roundoff;
-                    // A zero has no digits of its own to move in.
-                    let size = if v == 0.0 { scale } else { v };
+                    // A zero has no digits of its own to move in, and may be a kink. What jumps
+                    // there is judged aside, where that is done.
+                    let size = if v == 0.0 && has_aside { scale } else { v };
                     v + reach * roundoff * size * random::signed_magnitude(seed, i as u64)
                 };
                 let Ok(moved) = self.gradient_where(Some(asked), nudged) else { continue };

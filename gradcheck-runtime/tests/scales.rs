@@ -338,3 +338,66 @@ fn signs_that_turn_nearby_are_no_kinks_in_single_precision() {
         assert_eq!(told(&signs), 3, "{by}");
     }
 }
+
+/// Parameters that are zero but for rounding, where a fit ends: beside the constants that the
+/// forward adds and takes away they are no length to step by.
+#[test]
+fn what_is_converged_to_zero_has_a_longer_scale() {
+    type Function = (fn(f64) -> f64, fn(f64) -> f64);
+    let functions: [Function; 4] = [
+        (|x| 1.0 - x.cos(), f64::sin),
+        (|x| (1.0 + x * x).ln(), |x| 2.0 * x / (1.0 + x * x)),
+        (|x| x.cosh() - 1.0, f64::sinh),
+        (|x| (1.0 + x * x).sqrt() - 1.0, |x| x / (1.0 + x * x).sqrt()),
+    ];
+    for (k, (f, d)) in functions.into_iter().enumerate() {
+        for at in [1e-7, 3e-9, -1e-12, 1e-20] {
+            let told = |off: f64| counts(&[at], |x| f(x[0]), |x| vec![d(x[0]) + off]);
+            assert_eq!(told(0.0).wrong, 0, "{k} at {at}");
+            assert_eq!(told(1e-5).wrong, 1, "{k} at {at}");
+        }
+    }
+    // In small units a parameter does move the forward.
+    let told = |factor: f64| {
+        counts(&[3e-12], |x| (1e12 * x[0]).sin(), |x| vec![factor * 1e12 * (1e12 * x[0]).cos()])
+    };
+    assert_eq!((told(1.0).agreed, told(1.0001).wrong), (1, 1));
+}
+
+/// A unit that is dead for one parameter, beside others on which a step is much longer.
+#[test]
+fn a_dead_parameter_beside_larger_ones() {
+    let forward = |p: &Vec<f64>| p[1] + 0.11 + p[0] * (-0.11 / p[0]).exp().ln_1p();
+    let told = |off: f64| {
+        counts(&[1e-3, 1.0], forward, |p| {
+            let z = 0.11 / p[0];
+            let e = (-z).exp();
+            vec![e.ln_1p() + z * e / (1.0 + e) + off, 1.0]
+        })
+    };
+    assert_eq!(told(0.0).wrong, 0);
+    assert_eq!(told(0.3).wrong, 1);
+}
+
+/// A bias before a normalisation: nothing depends on it, and that is known.
+#[test]
+fn a_level_forward_bears_a_zero_out() {
+    let centred = |w: &Vec<f64>| {
+        let z = [w[0] + w[2], 2.0 * w[1] + w[2], w[0] * w[1] + w[2]];
+        let mean = z.iter().sum::<f64>() / 3.0;
+        z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>()
+    };
+    let told = |bias: f64| {
+        counts(&[0.7, -1.3, 0.4], centred, |w| {
+            let z = [w[0], 2.0 * w[1], w[0] * w[1]];
+            let mean = z.iter().sum::<f64>() / 3.0;
+            let d = z.map(|z| 2.0 * (z - mean));
+            vec![d[0] + w[1] * d[2], 2.0 * d[1] + w[0] * d[2], bias]
+        })
+    };
+    // What rounding leaves of a sum that is zero.
+    for bias in [0.0, 1e-16, -3e-16] {
+        assert_eq!((told(bias).agreed, told(bias).undecided), (3, 0), "{bias}");
+    }
+    assert_eq!(told(1e-6).wrong, 1);
+}

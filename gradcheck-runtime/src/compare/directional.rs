@@ -145,6 +145,12 @@ pub(super) fn directional(
         evidence.verdict[block.range.clone()].fill(unseen);
         measured.iter().zip(own).for_each(|(&i, own)| evidence.verdict[i] = own);
         search.sample(state, &mut evidence, b, sample);
+        if unseen == Verdict::Kink {
+            let apart = kinks::apart(state, &evidence.analytic, block.range.clone());
+            for i in apart.into_iter().take(APART) {
+                search.component(state, &mut evidence, i);
+            }
+        }
     }
     if blocks.len() > 1 {
         search.clear = search.narrowest.saturating_sub(1);
@@ -979,6 +985,9 @@ impl Search {
         }
     }
 }
+
+/// Components of a block on a kink that are measured because their values stand apart.
+const APART: usize = 4;
 
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }

@@ -5,6 +5,8 @@
 //! together from derivatives of the pieces that meet there (Clarke's generalised gradient is their
 //! convex hull), and these are what the user's own gradient is right beside the state. What is far
 //! outside of them belongs to no convention, and what a tie shares out has one sum.
+use std::ops::Range;
+
 use crate::evidence::{Evidence, Verdict};
 use crate::random;
 use crate::state::{Form, State};
@@ -12,11 +14,12 @@ use crate::state::{Form, State};
 /// Components on a kink that are looked at around it.
 const LOOKED_AT: usize = 4096;
 /// Directions drawn, each there and back: both sides of any kink.
-const DRAWN: u64 = 8;
-/// How far beyond all that is seen around a kink a convention may lead, in jumps: that of a leaky unit
-/// which is neither on nor off, and where several kinks meet what no place around combines.
-const ONE: f64 = 0.3;
-const MANY: f64 = 1.0;
+const DRAWN: u64 = 16;
+/// How far beyond all that is seen around a kink a convention may lead, in jumps: where several kinks
+/// meet, none of them taken for on or off is what no place around combines, nor are all of them.
+const BEYOND: f64 = 1.0;
+/// How far from the state one looks, in scales of each parameter.
+const NEAR: f64 = 1e-5;
 /// What is no jump: a share of the largest jump, or of the largest value.
 const SLIGHT: f64 = 1e-3;
 
@@ -27,11 +30,6 @@ struct Around {
 }
 
 impl Around {
-    /// How far from the state, in scales of each parameter.
-    fn reach(state: &State<'_>) -> f64 {
-        if state.is_coarse() { 1e-3 } else { 1e-5 }
-    }
-
     /// `None` where the gradient is not finite all around.
     fn look(state: &mut State<'_>, asked: &[usize]) -> Option<Around> {
         let mut around = Around { looks: Vec::new() };
@@ -47,7 +45,7 @@ impl Around {
         // Uphill and downhill, as far as the looks so far tell which way that is.
         let count = around.looks.len() as f64;
         let mean = |k: usize| around.looks.iter().map(|look| look[k]).sum::<f64>() / count;
-        let mut uphill = vec![0.0; asked.last().map_or(0, |last| last + 1)];
+        let mut uphill = vec![0.0; asked.iter().max().map_or(0, |last| last + 1)];
         for (k, &i) in asked.iter().enumerate() {
             uphill[i] = mean(k).signum() * magnitude(i);
         }
@@ -61,9 +59,14 @@ impl Around {
         asked: &[usize],
         entry: impl Fn(usize) -> f64,
     ) -> Option<()> {
-        let reach = Around::reach(state);
-        for side in [reach, -reach] {
-            let beside = |i: usize, v: f64, scale: f64| v + side * scale * entry(i);
+        // Back by another length: which of several values is the middle one turns out otherwise.
+        let back = random::hash(state.seed(), self.looks.len() as u64);
+        let length = |i: usize| random::signed_magnitude(back, i as u64).abs();
+        for returns in [false, true] {
+            let beside = |i: usize, v: f64, scale: f64| {
+                let along = if returns { -entry(i) * length(i) } else { entry(i) };
+                v + NEAR * scale * along
+            };
             let look = state.gradient_where(Some(asked), beside).ok()?;
             if !look.iter().all(|g| g.is_finite()) {
                 return None;
@@ -81,23 +84,23 @@ impl Around {
         })
     }
 
+    /// By how much component `k` changes from one look to another.
+    fn jump(&self, k: usize) -> f64 {
+        let [low, high] = self.span(|look| look[k]);
+        high - low
+    }
+
     /// Whether `g`, as component `k`, may be put together from what is seen around the state and
     /// the one-sided derivatives at it, which lie within `sides`.
     fn explains(&self, k: usize, g: f64, sides: [f64; 2], slight: f64) -> bool {
         let [low, high] = self.span(|look| look[k]);
         let [low, high] = [low.min(sides[0]), high.max(sides[1])];
-        let (jump, size) = (high - low, low.abs().max(high.abs()));
-        // Where several kinks meet, conventions may combine what no place around does.
-        let mut values: Vec<f64> = self.looks.iter().map(|look| look[k]).collect();
-        values.sort_by(f64::total_cmp);
-        let gaps = values.windows(2).filter(|pair| pair[1] - pair[0] > 10.0 * SLIGHT * jump);
-        let beyond = if gaps.count() > 1 { MANY } else { ONE };
-        let slack = beyond * jump + 0.1 * slight * size;
+        let slack = BEYOND * (high - low) + 0.1 * slight * low.abs().max(high.abs());
         (low - slack..=high + slack).contains(&g)
     }
 
     fn strange(&self, state: &State<'_>, evidence: &Evidence, asked: &[usize]) -> Vec<usize> {
-        let slight = if state.is_coarse() { 10.0 * SLIGHT } else { SLIGHT };
+        let slight = slight(state);
         let is_strange = |&(k, &i): &(usize, &usize)| {
             let (numeric, bound) = (evidence.numeric[i], evidence.bound[i]);
             !self.explains(k, evidence.analytic[i], [numeric - bound, numeric + bound], slight)
@@ -109,13 +112,7 @@ impl Around {
     /// look to the next they have other shares, and one sum. Empty where they have none.
     fn unevenly_shared(&self, gradient: &[f64], asked: &[usize]) -> Vec<usize> {
         let components = 0..asked.len();
-        let jumps: Vec<f64> = components
-            .clone()
-            .map(|k| {
-                let [low, high] = self.span(|look| look[k]);
-                high - low
-            })
-            .collect();
+        let jumps: Vec<f64> = components.clone().map(|k| self.jump(k)).collect();
         let slack = SLIGHT * jumps.iter().sum::<f64>();
         let [low, high] = self.span(|look| look.iter().sum());
         let whole: f64 = asked.iter().map(|&i| gradient[i]).sum();
@@ -124,6 +121,16 @@ impl Around {
         let shared: Vec<usize> = shared.map(|k| asked[k]).collect();
         let adds_up = (low - slack..=high + slack).contains(&whole);
         if shared.len() > 1 && high - low <= slack && !adds_up { shared } else { Vec::new() }
+    }
+}
+
+/// By how much each of the components that are `asked` about changes around the state; none where
+/// the gradient is not finite there.
+pub(super) fn jumps(state: &mut State<'_>, asked: &[usize]) -> Vec<f64> {
+    let asked = &asked[..asked.len().min(LOOKED_AT)];
+    match Around::look(state, asked) {
+        Some(around) => (0..asked.len()).map(|k| around.jump(k)).collect(),
+        None => Vec::new(),
     }
 }
 
@@ -138,6 +145,23 @@ pub(super) fn strange(state: &mut State<'_>, evidence: &Evidence, asked: &[usize
         Some(around) => around.strange(state, evidence, asked),
         None => Vec::new(),
     }
+}
+
+/// Components of a range whose values are far from all that the gradient is around the state; the
+/// one-sided derivatives at it, which nobody has measured, may still explain them.
+pub(super) fn apart(state: &mut State<'_>, analytic: &[f64], range: Range<usize>) -> Vec<usize> {
+    let asked: Vec<usize> = range.take(LOOKED_AT).collect();
+    let Some(around) = Around::look(state, &asked) else { return Vec::new() };
+    let unmeasured = [f64::INFINITY, f64::NEG_INFINITY];
+    let slight = slight(state);
+    let is_apart =
+        |&(k, &i): &(usize, &usize)| !around.explains(k, analytic[i], unmeasured, slight);
+    asked.iter().enumerate().filter(is_apart).map(|(_, &i)| i).collect()
+}
+
+/// What counts for no jump, beside the values around.
+fn slight(state: &State<'_>) -> f64 {
+    if state.is_coarse() { 10.0 * SLIGHT } else { SLIGHT }
 }
 
 /// Accuses values on a kink that no convention has: far from all that the gradient is around it,
