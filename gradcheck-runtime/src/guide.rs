@@ -121,6 +121,9 @@ pub mod when_a_check_fails {
     //! This is asked of random initialisations. Training may end in a perfect fit, where the
     //! gradient is rounding and nothing can be said of it: that is no fault, so the test passes, and
     //! its line says `NOT TESTED after training`, with the blocks. Fewer steps leave something to check.
+    //! Where nothing of a block agrees in any random initialisation, all of it being on a kink or
+    //! undecided, the line says `NOT TESTED at random`: what lies between the slopes of a kink passes
+    //! there, be it right or wrong.
     //!
     //! # Many components are undecided
     //!
