@@ -888,7 +888,7 @@ fn penalties() {
         for d in diagnoses(Layout::Long, &fault) {
             let text = d.to_string();
             assert!(text.contains("term proportional to the parameter w ("), "{text}");
-            let words = "a factor for each state): is a norm, or a penalty of a drawn weight";
+            let words = "a factor for each state): is a norm held fixed";
             assert_eq!(text.contains(words), !asked, "{text}");
             assert_eq!(text.contains(": is a penalty on one side only"), asked, "{text}");
             assert_eq!(low > 0.0, text.starts_with("missing"), "{text}");

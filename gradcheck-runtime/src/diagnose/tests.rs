@@ -1210,15 +1210,15 @@ fn kinds_are_said_in_full() {
         ),
         (
             term(-0.5, None, Some((-0.5, -0.2)), false),
-            "missing term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm, or a penalty of a drawn weight, on one side only?",
+            "missing term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm held fixed, or a drawn penalty on one side only?",
         ),
         (
             term(0.5, None, Some((0.2, 0.5)), false),
-            "extra term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm, or a penalty of a drawn weight, on one side only?",
+            "extra term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm held fixed, or a drawn penalty on one side only?",
         ),
         (
             term(-0.5, None, Some((-0.5, 0.4)), false),
-            "term proportional to the parameter w (-0.5 to 0.4 w, a factor for each state): is a norm, or a penalty of a drawn weight, on one side only?",
+            "term proportional to the parameter w (-0.5 to 0.4 w, a factor for each state): is a norm held fixed?",
         ),
         (
             Kind::ForwardIgnores,

@@ -484,7 +484,8 @@ impl Finding {
             place => format!("term proportional to the {what} in {place} ({size} times it{each})"),
         };
         let hint = match missing {
-            _ if varies => "is a norm, or a penalty of a drawn weight, on one side only?",
+            _ if side.is_empty() => "is a norm held fixed?",
+            _ if varies => "is a norm held fixed, or a drawn penalty on one side only?",
             true => "is a penalty on one side only?",
             false => "is a penalty on one side only, or counted twice?",
         };
