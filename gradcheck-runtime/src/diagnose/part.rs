@@ -152,12 +152,13 @@ impl<'a> Part<'a> {
             .filter(|s| s.range == self.block.range && s.verdict == Verdict::Wrong)
             .peekable();
         let explains = |slope: &Slope| {
+            // Errors of independent evaluations.
             let (mut left, mut open) = (slope.analytic - slope.numeric, 3.0 * slope.bound);
             for k in evidence.bound.own(slope.range.clone()) {
                 if evidence.verdict[k] == Verdict::Wrong {
                     let entry = slope.scale * unit_entry(slope.tag, k);
                     left -= (evidence.analytic[k] - evidence.numeric[k]) * entry;
-                    open += evidence.bound[k] * entry.abs();
+                    open = open.hypot(evidence.bound[k] * entry);
                 }
             }
             left.abs() <= open + self.tolerance * slope.reference
