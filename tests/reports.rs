@@ -582,6 +582,30 @@ mod exact {
     }
 }
 
+/// A sum of rectifiers and a linear part.
+mod rectifier {
+    use super::*;
+
+    fn forward(w: &Array1<f64>) -> f64 {
+        w.mapv(|w| w.max(0.0) + w).sum()
+    }
+
+    /// Every random state is on the kink, where what lies between the slopes passes.
+    #[gradcheck(
+        w in Just(()).prop_map(|()| Array1::zeros(1)),
+        forward = forward,
+        ignore = "its line is read",
+    )]
+    fn on_the_kink(w: &Array1<f64>) -> Array1<f64> {
+        w.mapv(|w| if w == 0.0 { 1.3 } else { 1.0 + f64::from(w > 0.0) })
+    }
+
+    #[gradcheck(w in normal(2), forward = forward, ignore = "its line is read")]
+    fn off_the_kink(w: &Array1<f64>) -> Array1<f64> {
+        on_the_kink(w)
+    }
+}
+
 /// A dictionary of a thousand keys.
 mod dictionaries {
     use super::*;
@@ -859,6 +883,18 @@ mod read {
         assert!(planted > 9 && caught == planted, "{line}");
         // More than two for each component, or nothing was differenced.
         assert!(number(&format!(" of {planted}; "), " forward calls, ") > 2 * components, "{line}");
+    }
+
+    /// A check that passes, and in whose states nothing could agree, says so.
+    #[test]
+    fn nothing_agreed() {
+        for (name, untested) in [("on_the_kink", true), ("off_the_kink", false)] {
+            let outcome = run_with(&format!("rectifier::gradcheck_{name}::random_init"), &[]);
+            assert!(outcome.passed, "{}", outcome.text);
+            for words in ["NOT TESTED at random: w (", "; largest difference none;"] {
+                assert_eq!(outcome.text.contains(words), untested, "{}", outcome.text);
+            }
+        }
     }
 
     #[test]

@@ -390,6 +390,8 @@ pub struct Facts {
     pub numeric: f64,
     /// Number of wrong components.
     pub wrong: usize,
+    /// Slopes are off by more than these components: others are wrong that were not singled out.
+    pub at_least: bool,
     /// Number of components, measured or not.
     pub components: usize,
     /// Cosine of the angle between the two gradients; NaN when one is zero.

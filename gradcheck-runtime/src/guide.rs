@@ -72,7 +72,7 @@ pub mod when_a_check_fails {
     //! | factor of a parameter | a factor of the chain rule missing, or one too many |
     //! | zero gradient | a field that is never filled in |
     //! | the forward does not depend on it | another parameter's gradient; a forward that reads a copy |
-    //! | missing, or extra, term proportional to the parameter | an L2 penalty on one side only, or counted twice; of its *sign*, an L1 penalty |
+    //! | missing, or extra, term proportional to the parameter | an L2 penalty on one side only, or counted twice; of its *sign*, an L1 penalty; with a factor for each state, a norm held fixed, or a penalty of a drawn weight |
     //! | constant offset | a term that is added to each component |
     //! | transposed, reversed, shifted by one, in another order | the index arithmetic; row-major for column-major |
     //! | A swapped with B, another block's gradient | the order of a returned tuple, or of the fields |
@@ -121,6 +121,9 @@ pub mod when_a_check_fails {
     //! This is asked of random initialisations. Training may end in a perfect fit, where the
     //! gradient is rounding and nothing can be said of it: that is no fault, so the test passes, and
     //! its line says `NOT TESTED after training`, with the blocks. Fewer steps leave something to check.
+    //! Where nothing of a block agrees in any random initialisation, all of it being on a kink or
+    //! undecided, the line says `NOT TESTED at random`: what lies between the slopes of a kink passes
+    //! there, be it right or wrong.
     //!
     //! # Many components are undecided
     //!

@@ -16,6 +16,9 @@ use crate::gather::Gathered;
 use crate::shrink::with_dim;
 use crate::style::{Paint, Tone};
 
+#[cfg(test)]
+mod tests;
+
 /// The classical grade of a relative difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
@@ -75,15 +78,21 @@ pub struct Unexercised {
     pub block: String,
     /// Whether the analytic gradient was zero in every state.
     pub zero: bool,
-    /// Whether rounding hid every component in every state.
+    /// Whether every component was left undecided in every state.
     pub undecided: bool,
+    /// Whether a difference of the forward is far beyond its bound in some state, and no verdict
+    /// could be given all the same.
+    pub clear: bool,
 }
 
 impl Unexercised {
     /// What became of the block in the states that were checked.
     pub fn why(&self) -> &'static str {
-        if self.undecided {
+        if self.undecided && !self.clear {
             "rounding of the forward hides every component of it, in every state"
+        } else if self.zero && self.clear {
+            "its gradient is zero in every state, the difference of the forward is not, and no \
+             state could tell which is wrong"
         } else if self.zero {
             "its gradient is zero in every state, and so is the difference of the forward"
         } else {
@@ -113,6 +122,15 @@ struct BlockSummary {
     exercised: bool,
     zero: bool,
     undecided: bool,
+    clear: bool,
+    agreed: bool,
+}
+
+impl BlockSummary {
+    fn unexercised(&self) -> Unexercised {
+        let &BlockSummary { zero, undecided, clear, .. } = self;
+        Unexercised { block: self.name.clone(), zero, undecided, clear }
+    }
 }
 
 /// A state with what the report takes from it. The numbers of a large one that passed are gone:
@@ -167,12 +185,22 @@ impl Judged {
 fn summaries(evidence: &Evidence, exercised: &[bool]) -> Vec<BlockSummary> {
     let blocks = evidence.blocks.iter().zip(exercised);
     let some = blocks.filter(|(block, _)| !block.range.is_empty());
-    some.map(|(block, &exercised)| BlockSummary {
-        name: block.name.clone(),
-        full_name: block.full_name.clone(),
-        exercised,
-        zero: evidence.analytic[block.range.clone()].iter().all(|&g| g == 0.0),
-        undecided: evidence.counts(block.range.clone()).undecided == block.range.len(),
+    // Rounding hides none of these, and they have no verdict.
+    let clear = |&i: &usize| {
+        matches!(evidence.verdict[i], Verdict::Kink | Verdict::Undecided)
+            && evidence.numeric[i].abs() > 10.0 * evidence.bound[i]
+    };
+    some.map(|(block, &exercised)| {
+        let counts = evidence.counts(block.range.clone());
+        BlockSummary {
+            name: block.name.clone(),
+            full_name: block.full_name.clone(),
+            exercised,
+            zero: evidence.analytic[block.range.clone()].iter().all(|&g| g == 0.0),
+            undecided: counts.undecided == block.range.len(),
+            clear: block.range.clone().any(|i| clear(&i)),
+            agreed: counts.agreed > 0,
+        }
     })
     .collect()
 }
@@ -315,6 +343,8 @@ impl Report {
                 known.exercised |= block.exercised;
                 known.zero &= block.zero;
                 known.undecided &= block.undecided;
+                known.clear |= block.clear;
+                known.agreed |= block.agreed;
             }
             None => self.blocks.push(block),
         }
@@ -330,11 +360,7 @@ impl Report {
                 .blocks
                 .iter()
                 .filter(|b| !b.exercised && !self.is_allowed(b))
-                .map(|b| Unexercised {
-                    block: b.name.clone(),
-                    zero: b.zero,
-                    undecided: b.undecided,
-                })
+                .map(BlockSummary::unexercised)
                 .collect();
             if !unexercised.is_empty() {
                 self.trouble = Some(Trouble::NeverExercised(unexercised));
@@ -552,20 +578,23 @@ impl Report {
             Kind::AfterTraining => "trained states",
         };
         let lost = if undecided * 10 > self.counts.total() {
-            "; rounding hides much: see `undecided` in the documentation"
+            "; many are undecided: see `undecided` in the documentation"
         } else {
             ""
         };
         let untested = self.untested();
         let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
+        let largest = match agreed {
+            0 => "none".to_owned(),
+            _ => format!("{:.1e}", self.largest_difference),
+        };
         format!(
             "gradcheck {}: {} {kind}, {} components: {agreed} agree, {kinks} kink, {undecided} \
-             undecided; largest difference {:.1e}; planted faults caught: {} of {}; {} forward \
+             undecided; largest difference {largest}; planted faults caught: {} of {}; {} forward \
              calls, {:.2} s{lost}{untested}{notes}",
             self.function,
             self.states,
             self.counts.total(),
-            self.largest_difference,
             self.planted.0,
             self.planted.1,
             self.forward_calls + self.gradient_calls,
@@ -573,20 +602,29 @@ impl Report {
         )
     }
 
-    /// Blocks of which rounding hid every component in every trained state. Where training ends
-    /// in a perfect fit that is as it should be, and what a fault would do is shown by the
-    /// random initialisations: so it is said and does not fail.
+    /// Blocks of which no component agreed in any state. Where training ends in a perfect fit that
+    /// is as it should be, and what a fault would do is shown by the random initialisations: so it
+    /// is said and does not fail. On a kink a gradient is held against two slopes and no more.
     fn untested(&self) -> String {
-        let hidden = self.blocks.iter().filter(|b| b.undecided && !self.is_allowed(b));
-        let names: Vec<&str> = hidden.map(|b| b.name.as_str()).collect();
-        if self.kind != Kind::AfterTraining || names.is_empty() {
+        let open: Vec<&BlockSummary> =
+            self.blocks.iter().filter(|b| !b.agreed && !self.is_allowed(b)).collect();
+        if open.is_empty() {
             return String::new();
         }
-        let more = if names.len() > LISTED { ", .." } else { "" };
+        let (at, state, other) = match self.kind {
+            Kind::RandomInit => ("at random", "random", "other draws"),
+            Kind::AfterTraining => ("after training", "trained", "fewer steps"),
+        };
+        let why = match open.iter().all(|b| b.undecided && !b.clear) {
+            true => "rounding hides it",
+            false => "nothing of it agrees, all is on a kink or undecided,",
+        };
+        let names: Vec<&str> = open.iter().take(LISTED).map(|b| b.name.as_str()).collect();
+        let more = if open.len() > LISTED { ", .." } else { "" };
         format!(
-            "; NOT TESTED after training: {}{more} (rounding hides it in every trained state; \
-             fewer steps would leave something to check)",
-            names[..names.len().min(LISTED)].join(", ")
+            "; NOT TESTED {at}: {}{more} ({why} in every {state} state; {other} would leave \
+             something to check)",
+            names.join(", ")
         )
     }
 

@@ -2,7 +2,8 @@
 use std::collections::HashMap;
 
 use super::{SAMPLE, SAMPLE_WRONG};
-use crate::evidence::{Block, Evidence, Verdict, norm};
+use crate::evidence::{Block, Evidence, Slope, Verdict, norm};
+use crate::ray::unit_entry;
 
 /// One usable component: finite, bounded, not on a kink, decided.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,9 @@ pub(super) struct Part<'a> {
     /// Components without a measurement of their own: only slopes along directions have looked
     /// at them, and where those were off, the search has found the wrong ones.
     pub(super) covered: usize,
+    /// A slope is off by more than the wrong components make it, and others were not measured:
+    /// more are wrong than were found.
+    pub(super) more: bool,
     pub(super) not_finite: Vec<usize>,
     pub(super) comps: Vec<Comp>,
 }
@@ -90,15 +94,19 @@ impl<'a> Part<'a> {
             exceeds: false,
             wrong_count: 0,
             covered: 0,
+            more: false,
             not_finite: Vec::new(),
             comps: Vec::new(),
         };
-        part.count();
+        let passed_by = part.count();
+        part.more = part.wrong_count > 0 && passed_by > 0 && !part.explains_slopes();
         part.sample();
         part
     }
 
-    pub(super) fn count(&mut self) {
+    /// Takes stock; the number of components that no slope has cleared and nobody has measured.
+    pub(super) fn count(&mut self) -> usize {
+        let mut passed_by = 0;
         for j in 0..self.len {
             let (g, n, verdict) = self.raw(j);
             for x in [g.abs(), n.abs()] {
@@ -108,7 +116,10 @@ impl<'a> Part<'a> {
             }
             let unmeasured = self.evidence.bound[self.start + j].is_infinite() && g == n;
             match verdict {
-                Verdict::Undecided => self.covered += usize::from(unmeasured),
+                Verdict::Undecided => {
+                    self.covered += usize::from(unmeasured);
+                    passed_by += usize::from(unmeasured);
+                }
                 Verdict::Wrong => {
                     self.wrong_count += 1;
                     if !g.is_finite() || !n.is_finite() {
@@ -116,7 +127,7 @@ impl<'a> Part<'a> {
                     }
                 }
                 Verdict::Agrees => self.covered += usize::from(!self.usable(j)),
-                Verdict::Kink => {}
+                Verdict::Kink => passed_by += usize::from(unmeasured),
             }
         }
         self.wrong = self.wrong_count > 0;
@@ -129,6 +140,30 @@ impl<'a> Part<'a> {
             self.exceeds = self.tolerance > 0.0 && d > self.tolerance * scale && d > 2.0 * bound;
             self.wrong = self.exceeds;
         }
+        passed_by
+    }
+
+    /// Whether the wrong components are all that the slopes through the block are off by.
+    fn explains_slopes(&self) -> bool {
+        let evidence = self.evidence;
+        let mut off = evidence
+            .directions
+            .iter()
+            .filter(|s| s.range == self.block.range && s.verdict == Verdict::Wrong)
+            .peekable();
+        let explains = |slope: &Slope| {
+            // Errors of independent evaluations.
+            let (mut left, mut open) = (slope.analytic - slope.numeric, 3.0 * slope.bound);
+            for k in evidence.bound.own(slope.range.clone()) {
+                if evidence.verdict[k] == Verdict::Wrong {
+                    let entry = slope.scale * unit_entry(slope.tag, k);
+                    left -= (evidence.analytic[k] - evidence.numeric[k]) * entry;
+                    open = open.hypot(evidence.bound[k] * entry);
+                }
+            }
+            left.abs() <= open + self.tolerance * slope.reference
+        };
+        off.peek().is_some() && off.all(explains)
     }
 
     pub(super) fn sample(&mut self) {

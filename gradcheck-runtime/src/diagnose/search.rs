@@ -95,13 +95,8 @@ impl<'s, 'a> Search<'s, 'a> {
         if everything.iter().any(|p| !p.wrong)
             && let Some(found) = best(&everything, &passing).filter(|found| !simpler(found))
         {
-            let mut all: Vec<&str> = Vec::new();
-            for p in self.parts {
-                if !all.contains(&p.id()) {
-                    all.push(p.id());
-                }
-            }
-            return vec![Group { whole: true, ..Group::new(all, found) }];
+            // Of a block that is right in every state nothing is said.
+            return vec![Group { whole: true, ..Group::new(names.to_vec(), found) }];
         }
         if names.len() > 1
             && let Some(found) = of_wrong.or_else(|| part_of_sum(&self.wrong(names), self.parts))
@@ -289,6 +284,7 @@ impl<'s, 'a> Search<'s, 'a> {
             analytic: worst.map_or(f64::NAN, |w| w.1.g),
             numeric: worst.map_or(f64::NAN, |w| w.1.n),
             wrong: first.iter().map(|p| p.wrong_count).sum(),
+            at_least: wrong.iter().any(|p| p.more),
             components: first.iter().map(|p| p.len).sum(),
             cosine,
             norm_ratio: g / n,

@@ -15,7 +15,7 @@ use super::shapes;
 use super::some::{between, chance_bits, how, listed, permuted, region};
 use super::words::{digits, known, pair};
 use super::*;
-use crate::evidence::{Block, Verdict};
+use crate::evidence::{Block, Slope, Verdict};
 use crate::random;
 
 mod rivals;
@@ -186,6 +186,44 @@ fn what_is_not_measured_is_no_component() {
     assert_eq!((part.covered, part.wrong_count), (2, 2));
     assert_eq!(part.not_finite, [4]);
     assert_eq!(part.largest, 6.0);
+}
+
+/// Slopes are off by what the components that were found make them, or by more.
+#[test]
+fn more_may_be_wrong_than_was_found() {
+    let more = |missing: f64, verdicts: [Verdict; 2]| {
+        let n = numbers(60);
+        let mut g = n.clone();
+        for k in [3, 41] {
+            g[k] += 0.01;
+        }
+        let mut e = one(&[60], &g, &n);
+        for k in (0..60).filter(|k| *k != 3 && *k != 41) {
+            (e.bound[k], e.verdict[k]) = (f64::INFINITY, verdicts[0]);
+        }
+        let entry = |k| 2.0 * crate::ray::unit_entry(7, k);
+        let off = 0.01 * (entry(3) + entry(41)) + missing * entry(5);
+        e.directions = vec![Slope {
+            range: 0..60,
+            tag: 7,
+            scale: 2.0,
+            analytic: 1.0 + off,
+            numeric: 1.0,
+            bound: 1e-9,
+            reference: 1.0,
+            verdict: verdicts[1],
+        }];
+        Part::new(0, &e, 0).more
+    };
+    use Verdict::{Agrees, Kink, Undecided, Wrong};
+    for open in [Undecided, Kink] {
+        assert!(!more(0.0, [open, Wrong]));
+        assert!(!more(1e-9, [open, Wrong]));
+        assert!(more(0.01, [open, Wrong]));
+        assert!(more(1e-6, [open, Wrong]));
+        assert!(more(0.0, [open, Undecided]));
+    }
+    assert!(!more(0.01, [Agrees, Agrees]));
 }
 
 #[test]
@@ -1064,6 +1102,7 @@ fn finding(place: Place, kind: Kind) -> Finding {
         analytic: 0.5,
         numeric: 0.25,
         wrong: 3,
+        at_least: false,
         components: 6,
         cosine: 0.6667,
         norm_ratio: 1.5,
@@ -1170,6 +1209,26 @@ fn kinds_are_said_in_full() {
             "missing term proportional to the sign of the parameter w (+0.25 to 0.5 sign(w)): is a penalty on one side only?",
         ),
         (
+            term(-0.5, None, Some((-0.5, -0.2)), false),
+            "missing term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm held fixed, or a drawn penalty on one side only?",
+        ),
+        (
+            term(0.5, None, Some((0.2, 0.5)), false),
+            "extra term proportional to the parameter w (+0.2 to 0.5 w, a factor for each state): is a norm held fixed, or a drawn penalty on one side only?",
+        ),
+        (
+            term(-0.5, None, Some((-0.5, 0.4)), false),
+            "term proportional to the parameter w (-0.5 to 0.4 w, a factor for each state): is a norm held fixed?",
+        ),
+        (
+            Kind::ForwardIgnores,
+            "the forward shows no dependence on w beyond rounding: is the analytic one another parameter's?",
+        ),
+        (
+            Kind::ZeroOnSubset { analytic: false },
+            "not zero where the numeric is to rounding, in 3 of 6 components: w: is a mask missing?",
+        ),
+        (
             Kind::ConstantOffset {
                 offset: 0.5,
                 uncertainty: 0.0,
@@ -1209,6 +1268,10 @@ fn kinds_are_said_in_full() {
     for (kind, words) in table {
         assert_eq!(of_w(kind), words);
     }
+    let mut still = finding(Place::Blocks(vec!["w".to_owned()]), Kind::ForwardIgnores);
+    (still.facts.numeric, still.facts.norm_ratio) = (0.0, f64::INFINITY);
+    let still = still.to_string();
+    assert!(still.starts_with("the forward does not depend on w: its numeric derivative is zero"));
     let both = Place::Blocks(vec!["v".to_owned(), "w".to_owned()]);
     assert_eq!(
         finding(both, term(-0.7, None, None, false)).to_string(),
@@ -1238,7 +1301,7 @@ fn components_are_said_with_what_is_wrong_with_them() {
         (None, "analytic 0.5, numeric 0.25"),
         (Some(Kind::SignFlipped), "sign flipped"),
         (Some(Kind::Zero), "zero where the numeric is 0.25"),
-        (Some(Kind::ForwardIgnores), "0.5 where the numeric is zero"),
+        (Some(Kind::ForwardIgnores), "0.5 where the numeric is zero to rounding"),
         (Some(shapes::scaled(2.0, 0.0, Vec::new())), "scaled by 2"),
         (Some(Kind::Permuted), "each other's values"),
         (
@@ -1292,6 +1355,43 @@ fn components_are_said_with_what_is_wrong_with_them() {
         said(place(&["w[0]"], Region::FirstSlice { axis: 1 }), None),
         format!("3 of 6 components, the first slice along axis 1 of w (w[0], ..) {there}")
     );
+    let between = |low, high| said(place(&[], Region::Between { low, high }), None);
+    for (low, high, words) in [
+        (0.0, 0.0, "is zero"),
+        (-0.0, 0.0, "is zero"),
+        (1.25, 1.25, "is 1.25"),
+        (0.0, 1.25, "is between 0 and 1.25"),
+        (1.000_01, 1.000_02, "is between 1.00001 and 1.00002"),
+    ] {
+        let words = format!("3 of 6 components, w where the parameter {words} {there}");
+        assert_eq!(between(low, high), words);
+    }
+    // More than were singled out.
+    let open = |paths: &[&str], region, how| {
+        let mut open = finding(place(paths, region), how);
+        open.facts.at_least = true;
+        open.to_string()
+    };
+    let some = || Kind::Components { how: None };
+    for (words, text) in [
+        ("at least one component of 6: w[1] ", open(&["w[1]"], Region::Listed, some())),
+        (
+            "at least 2 components of 6: w[1], w[4] ",
+            open(&["w[1]", "w[4]"], Region::Listed, some()),
+        ),
+        ("at least one component of 6: w[1], others", open(&["w[1]"], Region::Scattered, some())),
+        ("at least 3 of 6 components, the diag", open(&[], Region::Diagonal, some())),
+        (
+            "zero where the numeric is not, in at least 3 of 6 components: the diag",
+            open(&[], Region::Diagonal, Kind::ZeroOnSubset { analytic: true }),
+        ),
+        (
+            "no known shape in the diagonal of w\n  at least 3 of 6 components wrong",
+            open(&[], Region::Diagonal, Kind::Unknown),
+        ),
+    ] {
+        assert!(text.starts_with(words), "{text}");
+    }
 }
 
 #[test]

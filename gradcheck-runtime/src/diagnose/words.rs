@@ -6,6 +6,9 @@ use super::{
     Slice, SumPart, Term,
 };
 
+/// By how much the factor of a term may vary over the states for it to be a penalty's.
+const VARIES: f64 = 2.0;
+
 /// `x` to so many significant digits, without trailing zeros.
 pub(super) fn digits(x: f64, count: usize) -> String {
     if !x.is_finite() {
@@ -177,12 +180,18 @@ impl fmt::Display for Place {
                 Region::PositiveNumeric => {
                     write!(f, "{block} where the numeric derivative is positive")
                 }
-                Region::Between { low, high } => write!(
-                    f,
-                    "{block} where the parameter is between {} and {}",
-                    digits(*low, 3),
-                    digits(*high, 3)
-                ),
+                Region::Between { low, high } if low == high => match *low {
+                    0.0 => write!(f, "{block} where the parameter is zero"),
+                    low => write!(f, "{block} where the parameter is {}", digits(low, 6)),
+                },
+                Region::Between { low, high } => {
+                    let (mut ends, more) =
+                        ([low, high].map(|end| digits(*end, 3)), pair(*low, *high));
+                    if ends[0] == ends[1] {
+                        ends = [more.0, more.1];
+                    }
+                    write!(f, "{block} where the parameter is between {} and {}", ends[0], ends[1])
+                }
             },
         }
     }
@@ -328,10 +337,18 @@ impl Finding {
                 )
             }
             Kind::Zero => plain("zero gradient", "is it ever filled in?"),
-            Kind::ForwardIgnores => (
-                format!("the forward does not depend on {place}: its numeric derivative is zero"),
-                "is the analytic one another parameter's?".to_owned(),
-            ),
+            Kind::ForwardIgnores => {
+                // The norm of the numeric is zero where all of it is.
+                let words = match self.facts.norm_ratio.is_finite() {
+                    true => format!("the forward shows no dependence on {place} beyond rounding"),
+                    false => {
+                        format!(
+                            "the forward does not depend on {place}: its numeric derivative is zero"
+                        )
+                    }
+                };
+                (words, "is the analytic one another parameter's?".to_owned())
+            }
             Kind::MissingTermProportionalToParameter { .. } => self.term_words(),
             Kind::ConstantOffset { offset, uncertainty, follows, range } => {
                 let size = match (follows, range) {
@@ -408,7 +425,7 @@ impl Finding {
                 "is a mask wrong?".to_owned(),
             ),
             Kind::ZeroOnSubset { analytic: false } => (
-                format!("not zero where the numeric is, in {}", self.counted()),
+                format!("not zero where the numeric is{}, in {}", self.rounded(), self.counted()),
                 "is a mask missing?".to_owned(),
             ),
             Kind::Clipped { at } => (
@@ -438,35 +455,51 @@ impl Finding {
             return (String::new(), String::new());
         };
         let missing = factor.is_sign_negative();
+        // A penalty has one factor, or one for each size, unless its weight is drawn.
+        let mut varies = false;
+        let mut side = if missing { "missing " } else { "extra " };
         let size = match (follows, range) {
-            (Some(f), _) => Follows { number: f.number.abs(), terms: f.terms.clone() }.to_string(),
+            (Some(f), _) => {
+                format!("+{}", Follows { number: f.number.abs(), terms: f.terms.clone() })
+            }
+            (None, Some((low, high))) if (*low < 0.0) != (*high < 0.0) => {
+                (varies, side) = (true, "");
+                format!("{} to {}", digits(*low, 3), digits(*high, 3))
+            }
             (None, Some((low, high))) => {
                 let (low, high) = (low.abs().min(high.abs()), low.abs().max(high.abs()));
-                format!("{} to {}", digits(low, 3), digits(high, 3))
+                varies = high > VARIES * low;
+                format!("+{} to {}", digits(low, 3), digits(high, 3))
             }
-            (None, None) => known(factor.abs(), *uncertainty),
+            (None, None) => format!("+{}", known(factor.abs(), *uncertainty)),
         };
+        let each = if varies { ", a factor for each state" } else { "" };
         let what = if *sign { "sign of the parameter" } else { "parameter" };
         let words = match &self.place {
             Place::Blocks(names) if names.len() == 1 => {
                 let name = &names[0];
                 let of = if *sign { format!("sign({name})") } else { name.clone() };
-                format!("term proportional to the {what} {name} (+{size} {of})")
+                format!("term proportional to the {what} {name} ({size} {of}{each})")
             }
-            place => format!("term proportional to the {what} in {place} (+{size} times it)"),
+            place => format!("term proportional to the {what} in {place} ({size} times it{each})"),
         };
-        if missing {
-            (format!("missing {words}"), "is a penalty on one side only?".to_owned())
-        } else {
-            (
-                format!("extra {words}"),
-                "is a penalty on one side only, or counted twice?".to_owned(),
-            )
-        }
+        let hint = match missing {
+            _ if side.is_empty() => "is a norm held fixed?",
+            _ if varies => "is a norm held fixed, or a drawn penalty on one side only?",
+            true => "is a penalty on one side only?",
+            false => "is a penalty on one side only, or counted twice?",
+        };
+        (format!("{side}{words}"), hint.to_owned())
     }
 
     pub(super) fn counted(&self) -> String {
-        format!("{} of {} components: {}", self.facts.wrong, self.facts.components, self.place)
+        let Facts { wrong, components, .. } = self.facts;
+        format!("{}{wrong} of {components} components: {}", self.facts.least(), self.place)
+    }
+
+    /// A numeric derivative that counts for zero, and is not.
+    fn rounded(&self) -> &'static str {
+        if self.facts.numeric == 0.0 { "" } else { " to rounding" }
     }
 
     pub(super) fn components_words(&self, how: Option<&Kind>) -> (String, String) {
@@ -475,7 +508,7 @@ impl Finding {
             Some(Kind::SignFlipped) => "sign flipped".to_owned(),
             Some(Kind::Zero) => format!("zero where the numeric is {}", digits(numeric, 3)),
             Some(Kind::ForwardIgnores) => {
-                format!("{} where the numeric is zero", digits(analytic, 3))
+                format!("{} where the numeric is zero{}", digits(analytic, 3), self.rounded())
             }
             Some(Kind::Scaled { factor, uncertainty, .. }) => {
                 format!("scaled by {}", known(*factor, *uncertainty))
@@ -494,18 +527,20 @@ impl Finding {
                 format!("analytic {g}, numeric {n}")
             }
         };
+        let least = self.facts.least();
         let words = match &self.place {
             Place::Components { region: Region::Listed, paths, .. } if paths.len() == 1 => {
-                format!("one component of {components}: {} ({there})", self.place)
+                format!("{least}one component of {components}: {} ({there})", self.place)
             }
             Place::Components { region: Region::Listed, paths, .. } => {
-                format!("{} components of {components}: {} ({there})", paths.len(), self.place)
+                let count = paths.len();
+                format!("{least}{count} components of {components}: {} ({there})", self.place)
             }
             Place::Components { region: Region::Scattered, paths, .. } if paths.len() == 1 => {
                 let others = if self.facts.states > 1 { ", others in other states" } else { "" };
-                format!("one component of {components}: {}{others} ({there})", paths[0])
+                format!("{least}one component of {components}: {}{others} ({there})", paths[0])
             }
-            _ => format!("{wrong} of {components} components, {} ({there})", self.place),
+            _ => format!("{least}{wrong} of {components} components, {} ({there})", self.place),
         };
         (words, String::new())
     }
@@ -531,11 +566,20 @@ impl fmt::Display for Finding {
     }
 }
 
+impl Facts {
+    /// What stands before the number of wrong components.
+    fn least(&self) -> &'static str {
+        if self.at_least { "at least " } else { "" }
+    }
+}
+
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.wrong {
             0 => write!(f, "no component by itself is wrong, all together are")?,
-            wrong => write!(f, "{wrong} of {} components wrong", self.components)?,
+            wrong => {
+                write!(f, "{}{wrong} of {} components wrong", self.least(), self.components)?;
+            }
         }
         if !self.worst.is_empty() {
             let (g, n) = pair(self.analytic, self.numeric);

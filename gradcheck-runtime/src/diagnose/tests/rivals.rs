@@ -762,15 +762,20 @@ const RIGHT: fn(f64) -> f64 = |n| n;
 const FLIPPED: fn(f64) -> f64 = |n| -n;
 
 #[test]
-fn a_block_that_shows_nothing_shares_what_is_wrong_with_the_rest() {
+fn of_a_block_that_shows_nothing_nothing_is_said() {
     let wrong = |s: usize| emptied(of_blocks(&[("a", &FLIPPED), ("b", &RIGHT)], 4, 50 * s), 1);
     let right = |s: usize| of_blocks(&[("a", &RIGHT), ("b", &RIGHT)], 0, 1000 + 50 * s);
     let states: Vec<Evidence> = (0..4).map(wrong).chain((0..4).map(right)).collect();
     let found = &diagnose(&states).findings[0];
-    assert_eq!((&found.place, &found.kind), (&Place::Whole, &Kind::SignFlipped));
+    let a_alone = Place::Blocks(named_blocks(&["a"]));
+    assert_eq!((&found.place, &found.kind), (&a_alone, &Kind::SignFlipped));
     // The states that agree do not have it.
     assert_eq!(found.only, Some(Only::AfterTraining));
-    // Where the other block is right and has a gradient, it is the one block alone.
+    // Where it shows in another state, it is the whole.
+    let both = of_blocks(&[("a", &FLIPPED), ("b", &FLIPPED)], 4, 500);
+    let states: Vec<Evidence> = (0..4).map(wrong).chain([both]).collect();
+    assert_eq!(diagnose(&states).findings[0].place, Place::Whole);
+    // Where the other block is right and has a gradient, it is the one block alone as well.
     let states: Vec<Evidence> =
         (0..4).map(|s| of_blocks(&[("a", &FLIPPED), ("b", &RIGHT)], 4, 50 * s)).collect();
     let found = &diagnose(&states).findings[0];
