@@ -24,14 +24,14 @@ const NEAR: f64 = 1e-5;
 const SLIGHT: f64 = 1e-3;
 
 /// The user's gradient at places around a state.
-struct Around {
+pub(super) struct Around {
     /// Each look has a value for each component asked about.
-    looks: Vec<Vec<f64>>,
+    pub(super) looks: Vec<Vec<f64>>,
 }
 
 impl Around {
     /// `None` where the gradient is not finite all around.
-    fn look(state: &mut State<'_>, asked: &[usize]) -> Option<Around> {
+    pub(super) fn look(state: &mut State<'_>, asked: &[usize]) -> Option<Around> {
         let mut around = Around { looks: Vec::new() };
         let seed = |look: u64| random::hash(look, 0x6b69_6e6b);
         for look in 0..DRAWN {
@@ -77,7 +77,7 @@ impl Around {
     }
 
     /// The smallest and the largest of what each look comes to.
-    fn span(&self, of: impl Fn(&[f64]) -> f64) -> [f64; 2] {
+    pub(super) fn span(&self, of: impl Fn(&[f64]) -> f64) -> [f64; 2] {
         let values = self.looks.iter().map(|look| of(look));
         values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
             [low.min(value), high.max(value)]
@@ -92,7 +92,7 @@ impl Around {
 
     /// Whether `g`, as component `k`, may be put together from what is seen around the state and
     /// the one-sided derivatives at it, which lie within `sides`.
-    fn explains(&self, k: usize, g: f64, sides: [f64; 2], slight: f64) -> bool {
+    pub(super) fn explains(&self, k: usize, g: f64, sides: [f64; 2], slight: f64) -> bool {
         let [low, high] = self.span(|look| look[k]);
         let [low, high] = [low.min(sides[0]), high.max(sides[1])];
         let slack = BEYOND * (high - low) + 0.1 * slight * low.abs().max(high.abs());
@@ -110,7 +110,7 @@ impl Around {
 
     /// Those of the components that share out a whole to which `gradient` does not add up: from one
     /// look to the next they have other shares, and one sum. Empty where they have none.
-    fn unevenly_shared(&self, gradient: &[f64], asked: &[usize]) -> Vec<usize> {
+    pub(super) fn unevenly_shared(&self, gradient: &[f64], asked: &[usize]) -> Vec<usize> {
         let components = 0..asked.len();
         let jumps: Vec<f64> = components.clone().map(|k| self.jump(k)).collect();
         let slack = SLIGHT * jumps.iter().sum::<f64>();

@@ -6,6 +6,7 @@ use super::*;
 use crate::evidence::{Block, Column};
 
 mod acquitted;
+mod kinked;
 mod states;
 
 const TOLERANCE: f64 = 1e-3;

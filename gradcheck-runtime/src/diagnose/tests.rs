@@ -186,6 +186,10 @@ fn what_is_not_measured_is_no_component() {
     assert_eq!((part.covered, part.wrong_count), (2, 2));
     assert_eq!(part.not_finite, [4]);
     assert_eq!(part.largest, 6.0);
+    // A derivative of zero is measured like any other.
+    let zeros = one(&[2], &[0.5, 0.0], &[0.0, 0.0]);
+    let part = Part::new(0, &zeros, 0);
+    assert!(part.usable(0) && part.usable(1));
 }
 
 /// Slopes are off by what the components that were found make them, or by more.
@@ -418,6 +422,51 @@ fn what_a_simpler_state_repeats_counts_once() {
     // All of them count as often as the state is shown, which is once.
     let bits = |states: &[Evidence]| diagnose(states).findings[0].facts.bits;
     close(bits(&[at(2, 1.0, 0), at(3, 1.0, 0), at(4, 1.0, 0)]), bits(&[at(2, 1.0, 0)]), 1e-9);
+}
+
+#[test]
+fn what_repeats_is_alike_in_all_that_was_found() {
+    // The same parameter, the gradient off by a thousandth.
+    let with = |m: usize, parameter: f64, g: f64, n: f64| {
+        let mut evidence = state(&[("w", &[])], &[("m", m)], &[g], &[n]);
+        evidence.primal = vec![parameter];
+        evidence
+    };
+    let repeats = |first: Evidence, second: Evidence| {
+        let states = [first, second];
+        let mut parts = parts(&states);
+        super::part::mark_repeats(&mut parts);
+        parts[0].comps[0].like > 0 && parts[0].comps[0].like == parts[1].comps[0].like
+    };
+    let home = || with(3, 0.7, 2.002, 2.0);
+    assert!(repeats(home(), home()));
+    for by in [0.995, 1.005] {
+        assert!(repeats(home(), with(3, 0.7 * by, 2.002 * by, 2.0 * by)), "{by}");
+    }
+    // As far off, of other numbers; near them, and off in another way; and at another parameter.
+    assert!(!repeats(home(), with(3, 0.7, 2.102, 2.1)));
+    assert!(!repeats(home(), with(3, 0.7, 2.002, 2.003)));
+    assert!(!repeats(home(), with(3, 0.7, 2.002, 1.999)));
+    assert!(!repeats(home(), with(3, 0.75, 2.002, 2.0)));
+    assert!(!repeats(home(), with(3, -0.7, 2.002, 2.0)));
+    // Of a mean, the size is divided by; of nothing else.
+    assert!(repeats(home(), with(6, 0.7, 1.001, 1.0)));
+    assert!(!repeats(home(), with(5, 0.7, 1.001, 1.0)));
+    // What is hidden in the noise of either may be the same, in the size of the first.
+    let noisy = |mut evidence: Evidence, bound: f64| {
+        evidence.bound = vec![bound].into();
+        evidence
+    };
+    let near = |mine: f64, m: usize, size: f64, theirs: f64| {
+        let other = with(m, 0.7, size * 2.002, size * 1.999);
+        repeats(noisy(home(), mine), noisy(other, theirs))
+    };
+    assert!(near(4e-4, 3, 1.0, 0.0) && near(0.0, 3, 1.0, 4e-4) && near(2e-4, 3, 1.0, 2e-4));
+    assert!(!near(2e-4, 3, 1.0, 0.0) && !near(0.0, 3, 1.0, 2e-4));
+    assert!(near(0.0, 30, 0.1, 4e-5) && !near(0.0, 30, 0.1, 2e-5));
+    // Zeros are the same zeros.
+    let zero = || with(3, 0.7, 0.0, 2.0);
+    assert!(repeats(zero(), zero()) && !repeats(zero(), home()));
 }
 
 #[test]
@@ -1624,6 +1673,13 @@ fn what_is_wrong_alike_is_one_finding() {
     assert_eq!(joined.len(), 2);
     assert_eq!(joined[1].0, named_blocks(&["b", "d"]));
     assert!(matches!(joined[1].1, Kind::Scaled { factor: k, .. } if (k - factor).abs() < 1e-6));
+    // Scalars that show the same one are evidence for each other.
+    let names = ["a", "b", "c"];
+    let n = numbers(3);
+    let g: Vec<f64> = n.iter().map(|n| factor * n).collect();
+    let scalars = names.map(|name| (name, &[][..]));
+    let found = diagnose(&[state(&scalars, &[], &g, &n)]).findings;
+    assert!(matches!(found[..], [Finding { kind: Kind::Scaled { .. }, .. }]), "{found:?}");
     // Another order of one block.
     let order = blocks(|g, n| {
         [3, 0, 4, 1, 5, 2].into_iter().enumerate().for_each(|(k, from)| g[k] = n[from])

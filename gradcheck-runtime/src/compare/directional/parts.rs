@@ -870,3 +870,177 @@ fn another_direction_is_asked_unless_enough_is_known() {
     assert_eq!((unseen.verdict[3], unseen.verdict[9]), (Verdict::Wrong, Verdict::Wrong));
     assert_eq!(unseen.verdict[4], Verdict::Undecided);
 }
+
+/// A component of two as the first look at it has it, and the two wider ones: the slopes and the
+/// gaps between the sides on these steps, the noise of the first, and what is known of others.
+#[derive(Clone, Copy)]
+struct Look {
+    analytic: f64,
+    slopes: [f64; 3],
+    gaps: [f64; 3],
+    noise: f64,
+    /// So many are wrong already.
+    wrong: usize,
+    is_steady: bool,
+}
+
+/// Clearly not settled by its first step.
+const UNSETTLED: Look = Look {
+    analytic: 3.0,
+    slopes: [3.0; 3],
+    gaps: [10.0, 0.0, 0.0],
+    noise: 0.0,
+    wrong: ASKED,
+    is_steady: true,
+};
+
+/// The steps of a glance: the usual one, and two wide ones.
+fn steps_of_a_glance() -> [f64; 3] {
+    let roundoff = 0.5 * f64::EPSILON;
+    let widest = 0.5 * roundoff.powf(0.2);
+    [roundoff.cbrt(), 0.5 * widest, 0.25 * widest]
+}
+
+/// The verdict with its slope and bound, if a glance is enough, and the forwards that it took.
+fn glanced(look: Look) -> (Option<(Verdict, f64, f64)>, usize) {
+    let steps = steps_of_a_glance();
+    let forward = |w: &Vec<f64>| {
+        let t = (w[0] - 2.0) / step_of(0);
+        if t == 0.0 {
+            return 0.0;
+        }
+        let away = |k: &usize| (t.abs() / steps[*k]).ln().abs();
+        let k = (0..3).min_by(|a, b| away(a).total_cmp(&away(b))).expect("three");
+        step_of(0) * (look.slopes[k] * t + 0.5 * look.gaps[k] * t.abs())
+    };
+    let noise = look.noise * step_of(0).abs();
+    with(
+        vec![2.0],
+        forward,
+        |_| vec![look.analytic],
+        noise,
+        |search, state, evidence| {
+            let suspect = super::super::Suspect { component: 0, near_kink: false };
+            search.suspects = vec![suspect; look.wrong];
+            (search.spent, search.is_steady) = (100, look.is_steady);
+            let is_enough = search.glance(state, evidence, 0, TAG);
+            let found = (evidence.verdict[0], evidence.numeric[0], evidence.bound[0]);
+            (is_enough.then_some(found), search.spent - 100)
+        },
+    )
+}
+
+#[test]
+fn a_glance_is_one_step_where_that_is_clear() {
+    const MANY: usize = super::super::CONFIRMED;
+    let clear = |analytic: f64, noise: f64, gap: f64| Look {
+        analytic,
+        gaps: [gap, 0.0, 0.0],
+        noise,
+        wrong: MANY,
+        ..UNSETTLED
+    };
+    // The noise, what the curvature does over the step, and a part of the difference.
+    let (found, spent) = glanced(clear(1_003.0, 1e-5, 10.0));
+    let (verdict, numeric, bound) = found.expect("clear");
+    assert_eq!((verdict, spent), (Verdict::Wrong, 2));
+    close(numeric, 3.0, 1e-6);
+    close(bound, 1e-5 + 10.0 * steps_of_a_glance()[0] + 1e-7 * 1_000.0, 1e-4);
+    // Four times the tolerance of both and that bound.
+    let off = |times: f64, noise: f64| {
+        let off = times * 4.0 * (1e-3 * 6.0 + noise) / (1.0 - times * 4e-3);
+        glanced(clear(3.0 + off, noise, 0.0)).1
+    };
+    for noise in [0.0, 5e-3, 2.0] {
+        assert_eq!(off(1.01, noise), 2, "{noise}");
+        assert!(off(0.99, noise) > 2, "{noise}");
+    }
+    // A gap of a tenth of what it is off by.
+    assert_eq!(glanced(clear(3.5, 0.0, 0.049)).1, 2);
+    assert!(glanced(clear(3.5, 0.0, 0.051)).1 > 2);
+    // The first ones are looked at once more.
+    assert_eq!(glanced(Look { wrong: MANY - 1, ..clear(3.5, 0.0, 0.0) }).1, 3);
+    // What agrees does so with its noise and half the gap, and as it is.
+    let allowed = 6e-3;
+    let agrees = |noise: f64, gap: f64, off: f64| {
+        let (found, spent) = glanced(clear(3.0 + off, noise, gap));
+        spent == 2 && found.is_some_and(|found| found.0 == Verdict::Agrees)
+    };
+    assert!(agrees(0.98 * allowed, 0.0, 0.0) && !agrees(1.02 * allowed, 0.0, 0.0));
+    assert!(agrees(0.43 * allowed, 1.1 * allowed, 0.0));
+    assert!(!agrees(0.47 * allowed, 1.1 * allowed, 0.0));
+    assert!(agrees(0.0, 0.0, 0.98 * allowed) && !agrees(0.0, 0.0, 1.02 * allowed));
+    // A forward that moves in stairs is not glanced at.
+    assert_eq!(glanced(Look { is_steady: false, ..clear(3.5, 0.0, 0.0) }), (None, 2));
+    assert_eq!(glanced(Look { slopes: [0.0; 3], ..clear(3.5, 0.0, 0.0) }), (None, 2));
+}
+
+#[test]
+fn a_glance_at_what_one_step_leaves_open_is_two_wide_ones() {
+    let [usual, _, narrow] = steps_of_a_glance();
+    // By the noise of the narrower of the wide steps.
+    let look =
+        |analytic: f64, noise: f64| Look { analytic, noise: noise * narrow / usual, ..UNSETTLED };
+    let verdict = |look: Look| {
+        let (found, spent) = glanced(look);
+        assert_eq!(spent, 6);
+        found.map(|found| found.0)
+    };
+    let (agrees, wrong) = (Some(Verdict::Agrees), Some(Verdict::Wrong));
+    // The slope is extrapolated.
+    let curved = Look { slopes: [3.0, 3.003, 3.0], ..look(2.999, 1e-4) };
+    let (verdict_of, numeric, bound) = glanced(curved).0.expect("enough");
+    assert_eq!(verdict_of, Verdict::Agrees);
+    close(numeric, 2.999, 1e-9);
+    close(bound, 1.5e-4 + 0.02 * 1e-3, 1e-4);
+    // It is as sure as its noise is small: three halves of it, and five in the gap.
+    let allowed = 6e-3;
+    assert_eq!(verdict(look(3.0, 0.98 * allowed / 6.5)), agrees);
+    assert_eq!(verdict(look(3.0, 1.02 * allowed / 6.5)), None);
+    assert_eq!(verdict(look(3.005, 5e-4)), agrees);
+    assert_eq!(verdict(look(3.0055, 5e-4)), None);
+    // A gap that stays is no smooth forward's.
+    let gap = |look: Look, gap: f64| Look { gaps: [10.0, 0.0, 0.5 * gap], ..look };
+    let most = 0.05 * allowed + 1e-3;
+    assert_eq!(verdict(gap(look(3.0, 2e-4), 0.98 * most)), agrees);
+    assert_eq!(verdict(gap(look(3.0, 2e-4), 1.02 * most)), None);
+    assert_eq!(verdict(gap(look(3.1, 2e-4), 0.98 * (0.05 * 0.1 + 1e-3))), wrong);
+    assert_eq!(verdict(gap(look(3.1, 2e-4), 1.02 * (0.05 * 0.1 + 1e-3))), None);
+    // Off by half more than the tolerance and the bound, once enough others are.
+    let off = |times: f64, noise: f64| {
+        look(3.0 + times * 1.5 * (6e-3 + 1.5 * noise) / (1.0 - times * 1.5e-3), noise)
+    };
+    assert_eq!(verdict(off(1.01, 1e-3)), wrong);
+    assert_eq!(verdict(off(0.99, 1e-3)), None);
+    assert_eq!(verdict(Look { wrong: ASKED - 1, ..off(1.01, 1e-3) }), None);
+    assert_eq!(verdict(Look { wrong: ASKED + 1, ..off(1.01, 1e-3) }), wrong);
+    // And by twice what is not known of the gap.
+    assert_eq!(verdict(look(3.0 + 1.02 * 0.04, 4e-3)), wrong);
+    assert_eq!(verdict(look(3.0 + 0.98 * 0.04, 4e-3)), None);
+}
+
+#[test]
+fn of_a_block_that_is_dear_some_are_measured_all_over() {
+    let measured = |count: usize, is_steady: bool| {
+        let errors: Vec<(usize, f64)> = (0..count).map(|i| (i, 0.5)).collect();
+        many(count, &errors, 1e-6, |search, state, evidence| {
+            (search.spent, search.is_steady) = (1_000_000, is_steady);
+            search.measure_block(state, evidence, 0);
+            (measured(evidence), search.spent - 1_000_000)
+        })
+    };
+    // A small one is measured all through, however many there are.
+    for count in (1..30).chain([97, 128]) {
+        assert_eq!(measured(count, false).0, (0..count).collect::<Vec<usize>>());
+    }
+    // A large one as far as two forwards for each go, and no fifth of it is left out.
+    let (some, spent) = measured(3_000, false);
+    assert!((6_000..6_100).contains(&spent), "{spent}");
+    assert!(some.len() > ENOUGH && some.len() < 1_000, "{}", some.len());
+    for fifth in 0..5 {
+        let part = 600 * fifth..600 * (fifth + 1);
+        assert!(some.iter().filter(|&i| part.contains(i)).count() > 20, "{part:?}");
+    }
+    // Other blocks are sampled in other places.
+    assert_ne!(sampled(0), sampled(1));
+}

@@ -175,3 +175,46 @@ fn the_rounding_of_what_moves_is_that_of_its_value() {
     let rounding = 0.5 * f64::EPSILON * 1e3;
     assert!((rounding..2.0 * rounding).contains(&reach), "{reach:e}");
 }
+
+#[test]
+fn a_zero_agrees_where_the_forward_is_level() {
+    // The square of two, of which the other, open one has no part.
+    let settled = |tolerance: f64, analytic: f64, numeric: f64, bound: f64| {
+        let mut w = vec![2.0, 3.0];
+        let session = Box::new(Here {
+            parameters: &mut w,
+            forward: |w: &Vec<f64>| w[0] * w[0],
+            gradient: move |w: &Vec<f64>| vec![2.0 * w[0], analytic],
+        });
+        let case = Case::new(0, 0);
+        let mut state = State::draw(session, &case, Convention::default()).expect("a state");
+        let analytic = state.examine("w").expect("a function");
+        let settings = Settings::new().tolerance(tolerance);
+        let columns = [vec![4.0, numeric], vec![1e-9, bound]].map(Column::from);
+        let mut evidence = unjudged(&state, &settings, analytic, 0, columns);
+        evidence.verdict[0] = Verdict::Kink;
+        level(&state, &mut evidence);
+        assert_eq!(evidence.verdict[0], Verdict::Kink);
+        (evidence.verdict[1] == Verdict::Agrees, state.scale_of(1))
+    };
+    let agrees =
+        |analytic: f64, numeric: f64, bound: f64| settled(1e-3, analytic, numeric, bound).0;
+    let roundoff = 0.5 * f64::EPSILON;
+    // Roundings of the largest component, which is four.
+    let zero = 16.0 * roundoff * 4.0;
+    assert!(
+        agrees(0.0, 0.0, 0.0) && agrees(0.98 * zero, 0.0, 0.0) && agrees(-0.98 * zero, 0.0, 0.0)
+    );
+    assert!(!agrees(1.02 * zero, 0.0, 0.0) && !agrees(-1.02 * zero, 0.0, 0.0));
+    // Of the forward's value over the scale of the parameter; the slope and its bound together.
+    let scale = settled(1e-3, 0.0, 0.0, 0.0).1;
+    assert!((scale - 1.0).abs() > 0.1, "{scale}");
+    let most = STILL * roundoff * 4.0 / scale;
+    for (numeric, bound) in [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.7, 0.3), (-0.2, 0.8)] {
+        let with = |times: f64| agrees(0.0, times * most * numeric, times * most * bound);
+        assert!(with(0.98) && !with(1.02), "{numeric} {bound}");
+    }
+    // And of no more than the tolerance of that component.
+    let with = |times: f64| settled(1e-15, 0.0, times * 4e-15, 0.0).0;
+    assert!(with(0.98) && !with(1.02));
+}

@@ -272,6 +272,29 @@ fn a_sign_is_told_from_a_constant_by_parameters_of_both() {
 }
 
 #[test]
+fn a_sign_is_tried_where_wrong_components_have_both() {
+    // The first four are off by it; what the others' parameters are says nothing.
+    let tried = |signs: [f64; 6]| {
+        let n = numbers(6);
+        let off = |k: usize| if k < 4 { 0.3 * f64::signum(signs[k]) } else { 0.0 };
+        let g: Vec<f64> = (0..6).map(|k| n[k] + off(k)).collect();
+        let mut evidence = one(&[6], &g, &n);
+        for (w, sign) in evidence.primal.iter_mut().zip(signs) {
+            *w = sign * w.abs();
+        }
+        let all = candidates(&[evidence], |parts, out| shapes::term_candidates(parts, true, out));
+        all.iter()
+            .any(|c| matches!(c.0, Kind::MissingTermProportionalToParameter { sign: true, .. }))
+    };
+    assert!(tried([1.0, -1.0, 1.0, -1.0, 1.0, 1.0]));
+    assert!(!tried([1.0; 6]) && !tried([-1.0; 6]));
+    assert!(!tried([1.0, 1.0, 1.0, 1.0, -1.0, -1.0]));
+    assert!(!tried([-1.0, -1.0, -1.0, -1.0, 1.0, 1.0]));
+    // Zero has no sign.
+    assert!(!tried([1.0, 0.0, 1.0, 1.0, 1.0, 1.0]) && !tried([-1.0, 0.0, -1.0, -1.0, 1.0, 1.0]));
+}
+
+#[test]
 fn two_places_are_no_shift() {
     let right = array(&[2, 6]);
     let n = flat(&right);

@@ -153,3 +153,28 @@ fn a_jump_anywhere_among_the_samples_is_noise() {
     let found = level(&|x: f64| x + 1e-6 * (2e5 * x).sin());
     assert!(found < 1e-10, "{found:e}");
 }
+
+#[test]
+fn stairs_have_a_height_and_a_scatter() {
+    // A thousand stairs on a way of one, beside a slope.
+    let found = |slope: f64, height: f64, from: f64| {
+        let f = move |x: f64| slope * x + height * (1e3 * x).floor();
+        jump_and_scatter(&mut Synthetic { f, at: 0.0, calls: 0 }, [from, from + 0.02])
+    };
+    for (slope, height) in [(0.0, 1e-6), (0.0, -1e-6), (1.0, 1e-6), (-1e-3, 1e-6)] {
+        let (high, scatter) = found(slope, height, 0.1).expect("stairs");
+        close(high, 1e-6, 1e-9);
+        // Evenly distributed between them.
+        let even = 1e-6 / 12_f64.sqrt();
+        assert!((0.6 * even..1.5 * even).contains(&scatter), "{slope}: {scatter:e}");
+    }
+    // A tenth of half the digits of the larger value is what they must be.
+    let least = 0.1 * (0.5 * f64::EPSILON).sqrt() * 0.12;
+    assert!(found(1.0, 1.1 * least, 0.1).is_some() && found(1.0, 0.9 * least, 0.1).is_none());
+    // What is the same at both ends, or smooth, has none.
+    let on =
+        |f: fn(f64) -> f64| jump_and_scatter(&mut Synthetic { f, at: 0.0, calls: 0 }, [0.1, 0.2]);
+    assert_eq!(on(|_| 1.0), None);
+    assert_eq!(on(|x| x.sin()), None);
+    assert_eq!(on(|x| if x > 0.15 { f64::NAN } else { x }), None);
+}

@@ -571,3 +571,123 @@ fn narrower_samples_pass_between_kinks() {
     assert!(level(1e-8, 1e4) < 1e-11, "{:e}", level(1e-8, 1e4));
     assert!(level(1e-10, 0.0) < 1e-15, "{:e}", level(1e-10, 0.0));
 }
+
+// ---- Narrower than the rest -----------------------------------------------------------------
+
+/// Of two values and a rounding: the steps from the narrowest on that could tell them apart, each
+/// with its slope, and what is beyond them. What the steps further out rest on is `rests_on`.
+struct Closer {
+    analytic: f64,
+    numeric: f64,
+    rounding: f64,
+    magnitude: f64,
+    rests_on: f64,
+}
+
+const ONE_OR_NONE: Closer =
+    Closer { analytic: 1.0, numeric: 0.0, rounding: 1e-12, magnitude: 0.0, rests_on: 1e-4 };
+
+impl Closer {
+    fn first(&self) -> f64 {
+        CLOSER * self.rounding / (self.analytic - self.numeric).abs()
+    }
+    /// Whether it is refuted where the slopes are these, the last one from there on, and there is
+    /// such a jump on each side: where it is, and its height.
+    fn refuted(&self, slopes: &[f64], jump: (f64, f64)) -> bool {
+        let first = self.first();
+        let slope_at = |t: f64| {
+            let k = (t.abs() / first).ln() / 1.5_f64.ln();
+            slopes[(k.round().max(0.0) as usize).min(slopes.len() - 1)]
+        };
+        let f = |t: f64| match t == 0.0 {
+            true => 0.0,
+            false => t * slope_at(t) + t.signum() * jump.1 * step(t.abs() > jump.0),
+        };
+        let mut kernel = levels(f, &[self.rests_on]);
+        kernel.levels[0].floor_plus = vec![0.5 * self.rounding];
+        kernel.levels[0].floor_minus = vec![self.rounding];
+        let mut line = Written { f, scale: 1.0, magnitude: self.magnitude, asked: Vec::new() };
+        let target = wanted(self.analytic, 1e-7, 0.0);
+        let found = kernel.is_refuted_closer(&mut line, 0, &target, self.numeric, self.rests_on);
+        let least = 64.0 * 0.5 * f64::EPSILON * self.magnitude;
+        close(line.asked[0].abs(), first.max(least), 1e-9 * first.max(least));
+        found
+    }
+}
+
+const NO_JUMP: (f64, f64) = (f64::INFINITY, 0.0);
+
+#[test]
+fn three_narrow_steps_that_agree_refute_what_wide_ones_say() {
+    let of = |slopes: &[f64]| ONE_OR_NONE.refuted(slopes, NO_JUMP);
+    assert!(of(&[1.0]));
+    // To a fifth of what is missing, one after the other.
+    assert!(of(&[0.81, 1.19, 0.81]) && of(&[0.5, 1.0, 1.0, 1.0]));
+    assert!(!of(&[0.79]) && !of(&[1.21]));
+    assert!(!of(&[1.0, 1.0, 0.5, 1.0, 1.0, 0.5]) && of(&[1.0, 1.0, 0.5, 1.0]));
+    // Not where one of them says what the wide ones say.
+    assert!(!of(&[1.0, 1.0, 0.19, 1.0]) && of(&[1.0, 1.0, 0.21, 1.0]));
+    assert!(!of(&[1.0, 1.0, -0.19, 1.0]) && of(&[1.0, 1.0, -0.21, 1.0]));
+    assert!(!of(&[1.0, f64::NAN, 1.0]));
+    let two = Closer { numeric: -1.0, ..ONE_OR_NONE };
+    assert!(two.refuted(&[0.61], NO_JUMP) && !two.refuted(&[0.59], NO_JUMP));
+    assert!(!two.refuted(&[1.0, -0.61, 1.0], NO_JUMP) && two.refuted(&[1.0, -0.59, 1.0], NO_JUMP));
+    // A sixteenth of what they rest on is no narrower.
+    let third = ONE_OR_NONE.first() * 1.5 * 1.5;
+    let within = |times: f64| {
+        let closer = Closer { rests_on: times * 16.0 * third, ..ONE_OR_NONE };
+        closer.refuted(&[1.0], NO_JUMP)
+    };
+    assert!(within(1.01) && !within(0.99));
+    // Where it stands still no slope is told, unless that is within rounding.
+    assert!(!two.refuted(&[0.0, 1.0, 1.0, 1.0], NO_JUMP));
+    let faint = |analytic: f64| Closer { analytic, numeric: analytic - 2.0, ..ONE_OR_NONE };
+    assert!(faint(0.26).refuted(&[0.0, 0.26, 0.26], NO_JUMP));
+    assert!(!faint(0.27).refuted(&[0.0, 0.27, 0.27], NO_JUMP));
+    // Nor narrower than the parameter's own rounding.
+    assert!(Closer { rounding: 1e-19, magnitude: 1.0, ..ONE_OR_NONE }.refuted(&[1.0], NO_JUMP));
+}
+
+#[test]
+fn between_stairs_a_slope_is_not_the_forwards() {
+    let closer = |magnitude: f64| Closer { magnitude, ..ONE_OR_NONE };
+    let of = |magnitude: f64, at: f64, height: f64| closer(magnitude).refuted(&[1.0], (at, height));
+    // Higher than the narrowest step would have met.
+    let stair = ONE_OR_NONE.first();
+    assert!(!of(0.0, 1e-6, 1.1 * stair) && !of(0.0, 1e-6, 1e-8));
+    assert!(of(0.0, 1e-6, 0.9 * stair));
+    // Where the parameter changes its sign, it need be no stair.
+    assert!(!of(1e-5, 4e-6, 1e-8) && of(1e-5, 8e-6, 1e-8));
+    // Of two, a stair is twice as high.
+    let two = Closer { numeric: -1.0, ..ONE_OR_NONE };
+    let high = |times: f64| two.refuted(&[1.0], (1e-6, times * 2.0 * two.first()));
+    assert!(!high(1.1) && high(0.9));
+}
+
+#[test]
+fn what_moves_visibly_does_so_beside_its_scatter() {
+    let noisy =
+        |slope: f64| move |t: f64| slope * t + 1e-9 * random::signed_magnitude(3, t.to_bits());
+    let width = 1e-3;
+    for slope in [1.0, -1.0] {
+        let level =
+            scatter(&mut written(noisy(slope), 1.0), 0.0, 0.1 * width)[0].expect("noise").level;
+        assert!((1e-10..1e-8).contains(&level), "{level:e}");
+        let y = noisy(slope)(width).abs();
+        let moves = |times: f64| {
+            let mut line = written(noisy(slope), 1.0);
+            let found = moves_visibly(&mut line, width, times * y / level);
+            assert!(
+                line.asked.iter().all(|t| (0.0..=1.001 * width).contains(t)),
+                "{:?}",
+                line.asked
+            );
+            found
+        };
+        assert!(moves(0.99) && !moves(1.01));
+    }
+    // Nothing is seen beyond the domain, nor of what stands still.
+    let ends = |t: f64| if t < 0.999 * width { noisy(1.0)(t) } else { f64::NAN };
+    assert!(!moves_visibly(&mut written(ends, 1.0), width, 1.0));
+    assert!(!moves_visibly(&mut written(|_| 0.0, 1.0), width, 1.0));
+}
