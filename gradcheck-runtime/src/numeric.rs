@@ -729,12 +729,23 @@ impl Kernel {
             }
             agree = if shows(g) { agree + 1 } else { 0 };
             if agree == 3 {
+                // Where the parameter changes its sign, a jump need be no stair.
+                let own = if line.magnitude() > 0.0 { 0.5 * line.magnitude() } else { rests_on };
+                let (mut near, limit) = (step, rests_on.min(own));
+                // How far that goes: stairs end with a jump, a change of slope with none.
+                while 2.0 * near < limit {
+                    level.take(line, 2.0 * near);
+                    if !level.usable || (g - level.central(j)).abs() > 0.5 * missing {
+                        break;
+                    }
+                    near *= 2.0;
+                }
                 // Lower ones would have been met by the narrowest steps, or are the parameter's
                 // own rounding.
                 let stair = (first * missing).max(least_step(line) * g.abs());
-                // Where the parameter changes its sign, a jump need be no stair.
-                let own = if line.magnitude() > 0.0 { 0.5 * line.magnitude() } else { rests_on };
-                return jump_between(line, j, first, rests_on.min(own), g, FINE, true) < stair;
+                let noise = Noise { level: 0.0, ratio: 1.0 };
+                return jump_between(line, j, 0.5 * near, limit.min(2.0 * near), g, noise, true)
+                    < stair;
             }
         }
         false

@@ -180,19 +180,21 @@ impl<'p> State<'p> {
         let roundoff = self.primal.roundoff().max(self.output_roundoff);
         let small = roundoff.powf(0.25);
         let mut typical = self.typical.to_vec();
-        for b in 0..self.inputs.len() {
-            if typical[b] <= 0.0 || typical[b] >= small || self.form == Form::Tangent {
+        for (b, typical) in typical.iter_mut().enumerate() {
+            if *typical <= 0.0 || *typical >= small || self.form == Form::Tangent {
                 continue;
             }
             let lengths: Arc<[f64]> = vec![1.0; self.inputs.len()].into();
             let tag = random::hash(self.case.own_seed(), 0x7469_6e79);
             let ray = Ray::random(tag, &lengths, self.inputs[b].range.clone());
             let mut line = self.along(&ray);
-            let mut length = typical[b];
+            let mut length = *typical;
             while length < 1.0 && !moves_visibly(&mut line, length, 1.0 / small) {
                 length *= 8.0;
             }
-            typical[b] = if length < 1.0 { length } else { typical[b] };
+            if length < 1.0 {
+                *typical = length;
+            }
         }
         self.typical = typical.into();
     }
@@ -698,7 +700,8 @@ impl<'p> State<'p> {
             }
         }
         let widest = (WIDEST_NUDGE / self.primal.roundoff()).min(1e6);
-        let spread = self.spread(asked, [256.0, 1e4_f64.min(widest), widest]);
+        let zeros = self.form == Form::Gradient;
+        let spread = self.spread(asked, [256.0, 1e4_f64.min(widest), widest], zeros);
         floor.into_iter().zip(spread).collect()
     }
 
@@ -738,9 +741,10 @@ impl<'p> State<'p> {
     ///
     /// The gradient at the state itself has no part in it. Were it one of its own kind there, the
     /// jump would excuse itself. Where no nudge moves a component, wider ones follow, for a
-    /// gradient that has lost its digits moves in steps.
-    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3]) -> Vec<f64> {
-        let (inputs, has_aside) = (self.inputs.clone(), self.form == Form::Gradient);
+    /// gradient that has lost its digits moves in steps. A zero has no digits of its own to move in,
+    /// and may be a kink: where what jumps is judged aside, `zeros` move by digits of their scale.
+    pub(crate) fn spread(&mut self, asked: &[usize], reaches: [f64; 3], zeros: bool) -> Vec<f64> {
+        let inputs = self.inputs.clone();
         let (mut bound, mut still) = (vec![0.0; asked.len()], vec![true; asked.len()]);
         for (round, reach) in reaches.into_iter().enumerate() {
             let mut spread: Option<Vec<(f64, f64)>> = None;
@@ -749,9 +753,7 @@ impl<'p> State<'p> {
                 let seed = random::hash(self.case.own_seed(), tag);
                 let nudged = |i: usize, v: f64, scale: f64| {
                     let roundoff = inputs[block_of(&inputs, i)].roundoff;
-                    // A zero has no digits of its own to move in, and may be a kink. What jumps
-                    // there is judged aside, where that is done.
-                    let size = if v == 0.0 && has_aside { scale } else { v };
+                    let size = if v == 0.0 && zeros { scale } else { v };
                     v + reach * roundoff * size * random::signed_magnitude(seed, i as u64)
                 };
                 let Ok(moved) = self.gradient_where(Some(asked), nudged) else { continue };

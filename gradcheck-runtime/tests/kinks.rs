@@ -23,6 +23,7 @@ fn argmax(p: &[f64]) -> usize {
     (0..p.len()).rev().max_by(|&a, &b| p[a].total_cmp(&p[b])).expect("values")
 }
 
+#[allow(clippy::ptr_arg, reason = "a forward of the whole parameters")]
 fn max(p: &Vec<f64>) -> f64 {
     p[argmax(p)]
 }

@@ -301,7 +301,7 @@ fn own_rounding(
 ) -> Vec<f64> {
     // The tape is still that of this state: no forward on it since.
     let by_hand = recorded.roundings(state);
-    let spread = state.spread(asked, REACHES);
+    let spread = state.spread(asked, REACHES, false);
     let largest = analytic.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
     let least = 16.0 * state.primal.roundoff() * largest;
     let mut own = vec![0.0; analytic.len()];

@@ -108,9 +108,15 @@ impl Around {
         asked.iter().enumerate().filter(is_strange).map(|(_, &i)| i).collect()
     }
 
-    /// Those of the components that share out a whole to which `gradient` does not add up: from one
+    /// Those of the components that share out a whole to which `gradient` does not add up, by more than
+    /// is `open` of it: from one
     /// look to the next they have other shares, and one sum. Empty where they have none.
-    pub(super) fn unevenly_shared(&self, gradient: &[f64], asked: &[usize]) -> Vec<usize> {
+    pub(super) fn unevenly_shared(
+        &self,
+        gradient: &[f64],
+        asked: &[usize],
+        open: f64,
+    ) -> Vec<usize> {
         let components = 0..asked.len();
         let jumps: Vec<f64> = components.clone().map(|k| self.jump(k)).collect();
         let slack = SLIGHT * jumps.iter().sum::<f64>();
@@ -119,7 +125,7 @@ impl Around {
         let largest = jumps.iter().fold(0.0_f64, |most, &jump| most.max(jump));
         let shared = components.filter(|&k| jumps[k] > SLIGHT * largest);
         let shared: Vec<usize> = shared.map(|k| asked[k]).collect();
-        let adds_up = (low - slack..=high + slack).contains(&whole);
+        let adds_up = (low - slack - open..=high + slack + open).contains(&whole);
         if shared.len() > 1 && high - low <= slack && !adds_up { shared } else { Vec::new() }
     }
 }
@@ -181,7 +187,11 @@ pub(super) fn judge(state: &mut State<'_>, evidence: &mut Evidence) {
     wrong.retain(is_kink);
     // In single precision the sides of a kink are not told from rounding.
     if wrong.is_empty() && !state.is_coarse() {
-        wrong = around.unevenly_shared(&evidence.analytic, &asked);
+        // What is open may itself be what does not add up.
+        let open = |&&i: &&usize| evidence.verdict[i] == Verdict::Undecided;
+        let off = |&i: &usize| (evidence.analytic[i] - evidence.numeric[i]).abs();
+        let open = asked.iter().filter(open).map(off).filter(|off| off.is_finite()).sum();
+        wrong = around.unevenly_shared(&evidence.analytic, &asked, open);
         wrong.retain(is_kink);
     }
     for i in wrong {

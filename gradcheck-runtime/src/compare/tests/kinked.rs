@@ -33,7 +33,7 @@ fn a_convention_leads_a_jump_beyond_what_is_around() {
 #[test]
 fn shares_of_a_whole_have_one_sum() {
     let uneven = |looks: &[&[f64]], gradient: &[f64], asked: &[usize]| {
-        around(looks).unevenly_shared(gradient, asked)
+        around(looks).unevenly_shared(gradient, asked, 0.0)
     };
     // Two that share a one, among others.
     let shared: [&[f64]; 3] = [&[1.0, 0.0], &[0.0, 1.0], &[1.0, 0.0]];
