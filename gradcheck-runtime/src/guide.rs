@@ -54,7 +54,7 @@ pub mod when_a_check_fails {
     //! | verdict | meaning | what to do |
     //! | --- | --- | --- |
     //! | agrees | the difference is under the tolerance, and the error bound is small enough to say so | nothing |
-    //! | kink | the one-sided derivatives differ and g lies between them (ReLU at zero, a tie in a max), or g is right all around a point where kinks meet | nothing; if most are kinks, draw other states |
+    //! | kink | the one-sided derivatives differ and g lies between them (ReLU at zero, a tie in a max), or g is right all around and no further from that than it jumps | nothing; if most are kinks, draw other states |
     //! | undecided | rounding hides the answer: nothing speaks against g, nothing proves it | see [below](#many-components-are-undecided) |
     //! | wrong | the difference exceeds the tolerance and the bounds together, and a second step of another size shows it too | the gradient or the forward has a fault |
     //!
@@ -179,7 +179,9 @@ pub mod numeric_derivative {
     //! difference of a component takes the smallest step at which that noise is small beside
     //! `tolerance * |g|`, and no less than `epsilon` (1e-7, or 1e-3 in `f32`) of the coordinate's
     //! scale: its own size, the median size of its block where that is larger, or 1 where the
-    //! whole block is zero. A narrower one could settle nothing, a wider one only meets more kinks. Only
+    //! whole block is zero. A block of very small parameters that moves the forward by no more than
+    //! its rounding on such a length (what training has brought to zero, but for rounding) has the
+    //! shortest on which it does. A narrower step could settle nothing, a wider one only meets more kinks. Only
     //! where g speaks of a function that varies on lengths far below the scale (a phase counted from
     //! long ago, a time beside an amplitude) is it narrower: what g takes to change the value by a
     //! hundred-thousandth. Differences are divided by the step that was really taken after rounding.
@@ -204,16 +206,28 @@ pub mod numeric_derivative {
     //! stay apart by more than their bounds at every step, the state is on a kink; g is then accepted
     //! between them, for a derivative does not exist there. Where
     //! several kinks meet, g need not lie between: state and gradient are then moved a
-    //! little aside (about a thousandth of the scale), and judged there. Where values tie, as in a
+    //! little aside (about a thousandth of the scale), and judged there. What g is at the state itself
+    //! is held against what the gradient is right beside it, in some three dozen directions: a
+    //! convention puts it together from these (Clarke's generalised gradient is their convex hull), or
+    //! leads no further beyond them than they jump. Where values tie, as in a
     //! max, the components that share the derivative out among them have one sum on every side, and
-    //! at the state too: the whole to every tie, or nothing to any, is wrong. Whether g follows the
-    //! convention of its own function on a kink is not judged.
+    //! at the state too: the whole to every tie, or nothing to any, is wrong. Which of its
+    //! conventions a function follows on a kink is not judged.
     //!
     //! In single precision no step is narrow enough to be free of kinks, and kinks of both signs show
     //! no gap. Before g is called wrong there, its means along the parameter are compared with the
     //! differences of the forward over the same ways, a sixteenth and a quarter of the scale to each
-    //! side: they are one number where the gradient is right around the state, kinks or none (the
-    //! fundamental theorem of calculus), and the component is a kink, or undecided.
+    //! side, and less where rounding lets it: they are one number where the gradient is right around
+    //! the state, kinks or none (the fundamental theorem of calculus), and the component is a kink, or
+    //! undecided. A value that g has at the state alone is not excused so.
+    //!
+    //! # The narrowest step has the last word
+    //!
+    //! A forward may vary within the steps that say *wrong*, in dense kinks or fast waves. Before it is
+    //! said, steps are taken from the narrowest at which the difference between g and the
+    //! numeric value is thirty roundings of the forward. Where three of them in a row show g, and
+    //! the forward does not go on by a jump there (then they lay on a stair), the component stays
+    //! undecided.
     //!
     //! # Many samples where rounding is the limit
     //!
@@ -226,7 +240,9 @@ pub mod numeric_derivative {
     //!
     //! A component that cannot be resolved beside itself agrees if its difference and its bound are under
     //! the tolerance beside what the gradient is where all parameters have moved by half their
-    //! scale: at a stationary point, a gradient that is rounding and no more.
+    //! scale: at a stationary point, a gradient that is rounding and no more. So does a zero, but for
+    //! rounding, on whose parameter's scale the forward moves by its own rounding and no more: a bias
+    //! before a normalisation.
     //!
     //! # Both sides have a bound
     //!
@@ -433,7 +449,7 @@ pub mod exact_derivative {
     //!   every state, does not have it, and the state is differenced.
     //! - An `f32` gradient: the values compared are those of `f64`.
     //! - A gradient whose own noise exceeds its error, such as one that is itself a difference.
-    //! - A convention at a kink. What is right all around is a kink, unless the forward has a derivative
+    //! - A convention at a kink. What is right all around, and near to that on it, is a kink, unless the forward has a derivative
     //!   along the parameter after all: the bias of a max pool moves all ties alike, and a gradient
     //!   sent to every one of them is wrong there.
     //!
