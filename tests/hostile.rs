@@ -1243,7 +1243,7 @@ mod must_fail {
 
     #[test]
     fn a_cache_of_other_parameters() {
-        let words = ["remembers earlier calls", "keeps something of an earlier call", "w = ["];
+        let words = ["remembers earlier calls", "keeps something of an earlier call", "p = Normed"];
         one_fails("caches::kept", "random_init", &words);
         both_fail("caches::made_anew_wrong", &[WRONG]);
     }

@@ -655,6 +655,8 @@ impl<'p> State<'p> {
         used: &[f64],
         aside: impl Fn(usize, f64, f64) -> f64,
     ) -> Result<(), Failure> {
+        let session = &mut self.session;
+        caught("dropping the state", || session.discard())?;
         self.redraw()?;
         self.store_each(aside)?;
         if self.eval(false, "the forward").is_err() {
