@@ -99,18 +99,25 @@ impl Around {
         (low - slack..=high + slack).contains(&g)
     }
 
-    fn strange(&self, state: &State<'_>, evidence: &Evidence, asked: &[usize]) -> Vec<usize> {
-        let slight = slight(state);
-        let is_strange = |&(k, &i): &(usize, &usize)| {
-            let (numeric, bound) = (evidence.numeric[i], evidence.bound[i]);
-            !self.explains(k, evidence.analytic[i], [numeric - bound, numeric + bound], slight)
-        };
+    /// Those of the components `asked` about that nothing explains, where the one-sided derivatives
+    /// of each lie within its `sides`.
+    fn strange(
+        &self,
+        state: &State<'_>,
+        analytic: &[f64],
+        asked: &[usize],
+        sides: impl Fn(usize) -> [f64; 2],
+    ) -> Vec<usize> {
+        // What counts for no jump, beside the values around.
+        let slight = if state.is_coarse() { 10.0 * SLIGHT } else { SLIGHT };
+        let is_strange =
+            |&(k, &i): &(usize, &usize)| !self.explains(k, analytic[i], sides(i), slight);
         asked.iter().enumerate().filter(is_strange).map(|(_, &i)| i).collect()
     }
 
-    /// Those of the components that share out a whole to which `gradient` does not add up, by more than
-    /// is `open` of it: from one
-    /// look to the next they have other shares, and one sum. Empty where they have none.
+    /// Those of the components that share out a whole to which `gradient` does not add up, by more
+    /// than is `open` of it: from one look to the next they have other shares, and one sum. Empty
+    /// where they have none.
     pub(super) fn unevenly_shared(
         &self,
         gradient: &[f64],
@@ -133,7 +140,6 @@ impl Around {
 /// By how much each of the components that are `asked` about changes around the state; none where
 /// the gradient is not finite there.
 pub(super) fn jumps(state: &mut State<'_>, asked: &[usize]) -> Vec<f64> {
-    let asked = &asked[..asked.len().min(LOOKED_AT)];
     match Around::look(state, asked) {
         Some(around) => (0..asked.len()).map(|k| around.jump(k)).collect(),
         None => Vec::new(),
@@ -148,7 +154,7 @@ pub(super) fn strange(state: &mut State<'_>, evidence: &Evidence, asked: &[usize
         return Vec::new();
     }
     match Around::look(state, asked) {
-        Some(around) => around.strange(state, evidence, asked),
+        Some(around) => around.strange(state, &evidence.analytic, asked, |i| sides(evidence, i)),
         None => Vec::new(),
     }
 }
@@ -158,16 +164,13 @@ pub(super) fn strange(state: &mut State<'_>, evidence: &Evidence, asked: &[usize
 pub(super) fn apart(state: &mut State<'_>, analytic: &[f64], range: Range<usize>) -> Vec<usize> {
     let asked: Vec<usize> = range.take(LOOKED_AT).collect();
     let Some(around) = Around::look(state, &asked) else { return Vec::new() };
-    let unmeasured = [f64::INFINITY, f64::NEG_INFINITY];
-    let slight = slight(state);
-    let is_apart =
-        |&(k, &i): &(usize, &usize)| !around.explains(k, analytic[i], unmeasured, slight);
-    asked.iter().enumerate().filter(is_apart).map(|(_, &i)| i).collect()
+    around.strange(state, analytic, &asked, |_| [f64::INFINITY, f64::NEG_INFINITY])
 }
 
-/// What counts for no jump, beside the values around.
-fn slight(state: &State<'_>) -> f64 {
-    if state.is_coarse() { 10.0 * SLIGHT } else { SLIGHT }
+/// Where the one-sided derivatives of a measured component are.
+fn sides(evidence: &Evidence, i: usize) -> [f64; 2] {
+    let (numeric, bound) = (evidence.numeric[i], evidence.bound[i]);
+    [numeric - bound, numeric + bound]
 }
 
 /// Accuses values on a kink that no convention has: far from all that the gradient is around it,
@@ -183,7 +186,7 @@ pub(super) fn judge(state: &mut State<'_>, evidence: &mut Evidence) {
         return;
     }
     let Some(around) = Around::look(state, &asked) else { return };
-    let mut wrong = around.strange(state, evidence, &asked);
+    let mut wrong = around.strange(state, &evidence.analytic, &asked, |i| sides(evidence, i));
     wrong.retain(is_kink);
     // In single precision the sides of a kink are not told from rounding.
     if wrong.is_empty() && !state.is_coarse() {
